@@ -1,0 +1,327 @@
+"""The upper floor: which of the cookies that came in is the session, and what the response must carry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import final
+
+from .cookies import MAX_CHUNKS, MAX_COOKIE, Cookie, CookieJar, CookieOptions, chunk_name, deletion
+from .errors import ConfigError, CookieTooLarge, RefusalReason, Refused
+from .events import Event, EventKind, Reporter, notices
+from .options import SessionOptions
+from .outcome import NOTHING, Outcome
+from .sealer import now
+from .state import State
+from .vault import SealVault, Vault
+
+MAX_CANDIDATES = 4  # values tried per request: tossed junk cannot sign a visitor out, nor cost much
+FOREVER = 34_560_000  # seconds; 400 days, the longest that browsers keep a cookie (RFC 6265bis 5.5)
+PROXY_WARNING = 3000  # octets; nginx answers 502 near 3,900 with its default proxy_buffer_size of 4 KB
+MIN_CHUNK = 256  # octets; with less room than this the attributes are the problem, not the data
+
+# Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
+# read it.
+_KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry"})
+
+
+@final
+class Engine:
+    """Opens sessions from cookies and commits them. Holds nothing of a request; one serves all threads."""
+
+    __slots__ = ("_reporter", "_vault", "options")
+
+    def __init__(self, options: SessionOptions, *, vault: Vault | None = None) -> None:
+        """Work under *options*; *vault* replaces the one whose values are seals."""
+        self.options = options
+        self._vault: Vault = SealVault(options) if vault is None else vault
+        self._reporter = Reporter(options.on_event, self._log_key)
+
+    def _log_key(self) -> bytes:
+        return self.options.password.derive("log").sealing.encode()
+
+    def now(self) -> float:
+        """Return epoch seconds, by the options' clock."""
+        return now(self.options.clock)
+
+    def open(self, jar: CookieJar) -> State:
+        """Return the visitor's session; an empty one if no cookie can be trusted.
+
+        Of several that can, the one that expires last.
+        """
+        candidates, came = self._candidates(jar)
+        best: State | None = None
+        refusals: list[Refused] = []
+        for value in candidates:
+            try:
+                state = self._vault.load(value)
+            except Refused as refused:
+                refusals.append(refused)
+                continue
+            if best is None or _end(state) > _end(best):
+                best = state
+        if best is None:
+            best = self._anonymous(refusals)
+        best.came = came
+        return best
+
+    def commit(
+        self,
+        state: State,
+        *,
+        status: int = 200,
+        cookie: CookieOptions | None = None,
+        expires_at: float | None = None,
+        renew: bool = False,
+    ) -> Outcome:
+        """Say what the response must carry for *state*.
+
+        Args:
+            state: What `open` returned.
+            status: The response's status code.
+            cookie: Attributes to use instead of the options'.
+            expires_at: When the seal expires (epoch seconds) instead of what the options say.
+            renew: Seal even if nothing changed, the data are empty, or ``auto_commit`` is off.
+
+        Raises:
+            CookieTooLarge: The session does not fit; the old cookie stands.
+            PayloadError: A value cannot be written.
+        """
+        attributes = cookie or self.options.cookie_options
+        # 1. A destroyed session stays destroyed, whatever came after.
+        if state.destroyed:
+            return self._unwritten(state)
+        # 2. A failed request changes nothing but what was saved explicitly.
+        if status >= 500 and not self.options.save_on_error and not renew:
+            return self._unwritten(state)
+        # 3. Changes. A session that was emptied is over.
+        changed = self.options.auto_commit and state.is_changed()
+        if changed and not state.data and not renew:
+            state.modified = False
+            return self._deletion(state, attributes)
+        # 4. A write: asked for, needed, or due. A 304 must not renew: caches merge its headers into what they
+        # hold.
+        if renew or changed or (status != 304 and self._is_due(state)):
+            return self._sealed(state, attributes, expires_at)
+        # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
+        if state.refused and not state.is_kept and state.saved is None:
+            return self._deletion(state, attributes)
+        return self._unwritten(state)
+
+    def destroy(self, state: State, *, cookie: CookieOptions | None = None) -> Outcome:
+        """End the session for good and say what deletes its cookie."""
+        if not state.destroyed:
+            state.destroyed = True
+            state.data.clear()
+            state.saved = self._deletion(state, cookie or self.options.cookie_options)
+        return self._unwritten(state)
+
+    def sid(self, state: State) -> str:
+        """Return the session's id, which its next write stamps."""
+        if not state.sid:
+            state.sid = self.options.generate_id()
+        state.meta["sid"] = state.sid
+        return state.sid
+
+    def regenerate(self, state: State) -> None:
+        """Give *state* a new id and time of issue."""
+        state.issued_at = self.now()
+        state.sid = state.meta["sid"] = self.options.generate_id()
+        state.meta["iat"] = round(state.issued_at, 3)
+
+    def size(self, state: State) -> int:
+        """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
+        before = state.meta.copy(), state.decode
+        try:
+            return len(self._whole(state, self.options.cookie_options, None)[0].header)
+        finally:
+            state.meta, state.decode = before
+
+    # Reading.
+
+    def _candidates(self, jar: CookieJar) -> tuple[list[str], tuple[str, ...]]:
+        """Return the values to try and the names of all cookies of this session that came."""
+        name = self.options.cookie_name
+        whole = [value for value in jar.read(name) if value]
+        candidates = list(dict.fromkeys(whole))[:MAX_CANDIDATES]
+        came = [name] if whole else []
+        chunks: list[str] = []
+        for index in range(MAX_CHUNKS):
+            part = next((value for value in jar.read(chunk_name(name, index)) if value), "")
+            if part:
+                came.append(chunk_name(name, index))
+            if part and len(chunks) == index:
+                chunks.append(part)
+        if chunks:
+            candidates.append("".join(chunks))
+        return candidates, tuple(came)
+
+    def _anonymous(self, refusals: Sequence[Refused]) -> State:
+        state = State(issued_at=self.now())
+        for refused in refusals:
+            event = Event(
+                kind="refused",
+                cookie_name=self.options.cookie_name,
+                reason=refused.reason,
+                password_id=refused.password_id,
+            )
+            self._reporter.report(event)
+            if refused.reason != "expired":
+                notices.say(
+                    f"refused {refused.reason}",
+                    self.options.cookie_name,
+                    f"one was refused ({refused.reason}, password id {refused.password_id!r:.34}); "
+                    "the visitor is anonymous",
+                )
+        if refusals:
+            state.refused = refusals[0].reason
+            state.is_kept = any(refused.reason in _KEPT for refused in refusals)
+        return state
+
+    # Writing.
+
+    def _is_due(self, state: State) -> bool:
+        """Tell whether an unchanged session should be sealed again: by an old password, or refresh_after."""
+        if state.is_new or not state.accessed or not self.options.auto_commit:
+            return False
+        if state.is_outdated:
+            return True
+        after = self.options.refresh_after
+        if after is None or state.expires_at is None:
+            return False
+        renewed = self._expiry(state)
+        return renewed is not None and renewed - state.expires_at >= after
+
+    def _expiry(self, state: State) -> float | None:
+        """Return when a seal made now expires: by ttl or the session's own expiry, capped by the absolute."""
+        ttl = state.meta.get("ttl", self.options.ttl)
+        ends: list[float] = [self.now() + ttl] if ttl else []
+        if "exp" in state.meta:
+            ends = [state.meta["exp"]]
+        if self.options.absolute_timeout is not None:
+            ends.append(state.issued_at + self.options.absolute_timeout)
+        return min(ends, default=None)
+
+    def _sealed(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+        kind: EventKind = "created" if state.is_new else "renewed"
+        is_change = state.modified or state.is_changed()
+        state.modified = True  # until it is written: a failure must not pass for a save
+        whole, end = self._whole(state, attributes, expires_at)
+        cookies = self._fitted(state, whole)
+        self._warn_of_proxies(cookies)
+        state.modified = False
+        state.is_outdated = False
+        state.expires_at = end
+        state.refused = None
+        if state.saved is None and (kind == "created" or not is_change):
+            self._report(kind, state)
+        return Outcome(cookies, vary=True, private=True)
+
+    def _whole(
+        self, state: State, attributes: CookieOptions, expires_at: float | None
+    ) -> tuple[Cookie, float | None]:
+        """Return the session as one cookie, of whatever size, and when its seal expires."""
+        at = self.now()
+        end = self._expiry(state) if expires_at is None else expires_at
+        if attributes.expires is not None and attributes.expires <= at:
+            msg = "cookie_options: expires has passed, so browsers would drop the cookie"
+            raise ConfigError(msg)
+        cookie = Cookie(
+            name=self.options.cookie_name,
+            value=self._vault.dump(state, expires_at=end),
+            options=attributes,
+            max_age=_max_age(state, attributes, end, at),
+            expires=attributes.expires,
+        )
+        return cookie, end
+
+    def _fitted(self, state: State, whole: Cookie) -> tuple[Cookie, ...]:
+        """Return the cookies that carry *whole*, and deletions for those that must not stay beside them."""
+        name, attributes = whole.name, whole.options
+        chunked = self.options.overflow == "chunk"
+        if len(whole.header) <= MAX_COOKIE:
+            stale = [one for one in state.came if one != name]
+            if chunked and chunk_name(name, 0) not in stale:
+                # A parallel response may just have written chunks; without name.0 they are never read.
+                stale.append(chunk_name(name, 0))
+            return (whole, *(deletion(one, attributes) for one in stale))
+        if not chunked:
+            raise self._too_large(
+                state, len(whole.header), MAX_COOKIE, "Store less, or set overflow='chunk'."
+            )
+        chunks = self._chunks(state, whole)
+        written = {chunk.name for chunk in chunks}
+        stale = [name, *(one for one in state.came if one != name and one not in written)]
+        return (*chunks, *(deletion(one, attributes) for one in stale))
+
+    def _chunks(self, state: State, whole: Cookie) -> list[Cookie]:
+        def chunk(index: int, part: str) -> Cookie:
+            name = chunk_name(whole.name, index)
+            return Cookie(
+                name=name, value=part, options=whole.options, max_age=whole.max_age, expires=whole.expires
+            )
+
+        room = MAX_COOKIE - len(chunk(0, "").header)
+        if room < MIN_CHUNK:
+            msg = (
+                f"the cookie's name and attributes leave {room} octets for data; shorten name, path or domain"
+            )
+            raise CookieTooLarge(msg, size=len(whole.header), limit=MAX_COOKIE)
+        parts = [whole.value[start : start + room] for start in range(0, len(whole.value), room)]
+        limit = self.options.max_chunks
+        if len(parts) > limit:
+            advice = f"It needs {len(parts)} cookies, max_chunks is {limit}; keep the data elsewhere."
+            raise self._too_large(state, len(whole.value), room * limit, advice)
+        return [chunk(index, part) for index, part in enumerate(parts)]
+
+    def _too_large(self, state: State, size: int, limit: int, advice: str) -> CookieTooLarge:
+        sizes = [(key, len(self.options.serializer.dumps({key: value}))) for key, value in state.data.items()]
+        largest = sorted(sizes, key=lambda entry: entry[1], reverse=True)[:3]
+        message = f"the session cookie would be {size} octets, and {limit} is the limit. {advice}"
+        notices.say("too large", self.options.cookie_name, f"it was not set: {size} octets, limit {limit}")
+        return CookieTooLarge(message, size=size, limit=limit, largest=largest)
+
+    def _warn_of_proxies(self, cookies: Iterable[Cookie]) -> None:
+        octets = sum(len(cookie.header) for cookie in cookies)
+        if octets > PROXY_WARNING:
+            notices.say(
+                "proxy",
+                self.options.cookie_name,
+                f"{octets} octets in one response; a proxy may answer 502 (nginx: raise proxy_buffer_size)",
+            )
+
+    def _deletion(self, state: State, attributes: CookieOptions) -> Outcome:
+        """Return deletions of all that came or was saved; nothing where there is nothing to delete."""
+        saved = state.saved.cookies if state.saved else ()
+        names = dict.fromkeys([*state.came, *(cookie.name for cookie in saved)])
+        if not names:
+            return self._unwritten(state)
+        if not state.refused:
+            self._report("destroyed", state)
+        return Outcome(tuple(deletion(name, attributes) for name in names), vary=True, private=True)
+
+    def _unwritten(self, state: State) -> Outcome:
+        """Return what an explicit save asked for, or only that the response varies."""
+        if state.saved is not None:
+            return state.saved
+        return Outcome(vary=True) if state.accessed else NOTHING
+
+    def _report(self, kind: EventKind, state: State) -> None:
+        self._reporter.report(Event(kind=kind, cookie_name=self.options.cookie_name), sid=state.sid or None)
+
+
+def _end(state: State) -> float:
+    return math.inf if state.expires_at is None else state.expires_at
+
+
+def _max_age(state: State, attributes: CookieOptions, end: float | None, at: float) -> int | None:
+    """Return Max-Age, as iron-session 9: a minute less than the seal lives, so none arrives expired."""
+    remembered = "ttl" in state.meta or "exp" in state.meta
+    if attributes.max_age != "ttl" and not (attributes.max_age is None and remembered):
+        return attributes.max_age
+    if attributes.expires is not None:
+        return None
+    if end is None:
+        return FOREVER
+    lifetime = max(round(end - at), 0)
+    return min(lifetime - 60 if lifetime > 60 else lifetime, FOREVER)

@@ -1,0 +1,64 @@
+"""One session's cookie in one HTTP exchange: an engine and a jar, as a `Session` uses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from .cookies import CookieJar
+from .engine import Engine
+from .state import State
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import Options
+
+
+@final
+class CookieExchange:
+    """One session's cookie in one HTTP exchange; implements `iron_wsgi.session.Exchange`."""
+
+    __slots__ = ("engine", "jar")
+
+    def __init__(self, engine: Engine, jar: CookieJar) -> None:
+        """Read from and send to *jar*."""
+        self.engine = engine
+        self.jar = jar
+
+    def open(self) -> State:
+        """See `Engine.open`."""
+        return self.engine.open(self.jar)
+
+    def save(self, state: State) -> None:
+        """Seal now; errors surface here."""
+        outcome = self.engine.commit(state, renew=True)
+        self.jar.send(outcome)
+        state.saved = outcome
+
+    def destroy(self, state: State) -> None:
+        """Delete the cookie now."""
+        self.jar.send(self.engine.destroy(state))
+
+    def commit(self, state: State, *, status: int = 200) -> None:
+        """Send whatever is due at the end of the exchange."""
+        self.jar.send(self.engine.commit(state, status=status))
+
+    def sid(self, state: State) -> str:
+        """See `Engine.sid`."""
+        return self.engine.sid(state)
+
+    def regenerate(self, state: State) -> None:
+        """See `Engine.regenerate`."""
+        self.engine.regenerate(state)
+
+    def now(self) -> float:
+        """See `Engine.now`."""
+        return self.engine.now()
+
+    def size(self, state: State) -> int:
+        """See `Engine.size`."""
+        return self.engine.size(state)
+
+    def update(self, **changes: Unpack[Options]) -> None:
+        """Go on with an engine that has other options."""
+        self.engine = Engine(self.engine.options.replace(**changes))

@@ -1,0 +1,98 @@
+"""Cookie jars: how an HTTP exchange of WSGI or Werkzeug looks to the core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from werkzeug.datastructures import MultiDict
+from werkzeug.sansio.http import parse_cookie
+
+from .errors import HeadersAlreadySent
+from .events import notices
+from .outcome import NOTHING, HeaderList, Outcome
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.wrappers import Request, Response
+
+
+class EnvironJar:
+    """The jar of a WSGI exchange: cookies from the environ, headers into a list.
+
+    Args:
+        environ: The request's environ.
+        headers: The list that will be given to ``start_response``; None where nothing can be sent.
+    """
+
+    def __init__(self, environ: WSGIEnvironment, headers: HeaderList | None = None) -> None:
+        """Read from *environ*; send into *headers*."""
+        self.iron_sessions = environ.setdefault("iron_wsgi.sessions", {})
+        self._environ = environ
+        self._headers = headers
+        self._cookies: MultiDict[str, str] | None = None
+        self._sent = NOTHING
+
+    def read(self, name: str) -> Sequence[str]:
+        """Return every value sent under *name*."""
+        if self._cookies is None:
+            self._cookies = cookies_of(self._environ)
+        return self._cookies.getlist(name)
+
+    def send(self, outcome: Outcome) -> None:
+        """Change the headers."""
+        if self._headers is None:
+            msg = "this EnvironJar can only read; to send make it with EnvironJar(environ, headers)"
+            raise HeadersAlreadySent(msg)
+        self._headers[:] = outcome.added_to(self._headers, replacing=self._sent)
+        self._sent = outcome
+        explain_secure(self._environ, outcome)
+
+
+class WerkzeugJar:
+    """The jar of a Werkzeug (or Flask) request and response."""
+
+    def __init__(self, request: Request, response: Response | None = None) -> None:
+        """Read from *request*; send into *response*, if there is one."""
+        self._response = response
+        self._headers: HeaderList | None = None if response is None else []
+        self._jar = EnvironJar(request.environ, self._headers)
+        self.iron_sessions = self._jar.iron_sessions
+
+    def read(self, name: str) -> Sequence[str]:
+        """Return every value sent under *name*."""
+        return self._jar.read(name)
+
+    def send(self, outcome: Outcome) -> None:
+        """Change the response's headers."""
+        if self._response is not None and self._headers is not None:
+            self._headers[:] = self._response.headers.to_wsgi_list()
+        self._jar.send(outcome)
+        if self._response is not None and self._headers is not None:
+            self._response.headers.clear()
+            self._response.headers.extend(self._headers)
+
+
+def cookies_of(environ: WSGIEnvironment) -> MultiDict[str, str]:
+    """Parse the raw header; Werkzeug's function of the environ fails on octets that are not UTF-8."""
+    return parse_cookie(environ.get("HTTP_COOKIE", ""))
+
+
+def explain_secure(environ: WSGIEnvironment, outcome: Outcome) -> None:
+    """Log, once, that browsers drop a Secure cookie that comes over plain http, but for localhost."""
+    if environ.get("wsgi.url_scheme") != "http":
+        return
+    for cookie in outcome.cookies:
+        if cookie.options.secure and not cookie.is_deletion and not _is_loopback(environ):
+            notices.say(
+                "plain http",
+                cookie.name,
+                "it is Secure and the request came over plain http, so browsers drop it. Behind a TLS proxy "
+                "pass the scheme on (werkzeug's ProxyFix); without TLS, set cookie_options={'secure': False}",
+            )
+
+
+def _is_loopback(environ: WSGIEnvironment) -> bool:
+    host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return name in ("localhost", "[::1]") or name.startswith("127.") or name.endswith(".localhost")

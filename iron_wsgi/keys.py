@@ -1,0 +1,99 @@
+"""From passwords to the keys of a seal."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+from .errors import ConfigError, InvalidSeal
+
+MIN_PASSWORD_LENGTH = 32  # UTF-16 units, as every peer counts
+INTEGRITY_KEY_LENGTH = 32
+
+Algorithm = Literal["aes-256-cbc", "aes-128-ctr"]
+KEY_LENGTHS: dict[Algorithm, int] = {"aes-256-cbc": 32, "aes-128-ctr": 16}
+
+Iterations: TypeAlias = int | tuple[int, int]
+"""PBKDF2 rounds; a pair where encryption and integrity differ."""
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyPair:
+    """Separate passwords, or raw keys, for encryption and integrity, as @hapi/iron allows."""
+
+    encryption: str | bytes
+    integrity: str | bytes
+
+
+Key: TypeAlias = str | bytes | KeyPair
+"""A password (32 UTF-16 units or more), a raw key (32 bytes; AES-128-CTR encrypts with 16), or a pair."""
+
+
+def encryption_key(key: Key, salt: bytes, algorithm: Algorithm, iterations: Iterations) -> bytes:
+    """Return the AES key for *salt*, which a raw key ignores.
+
+    Raises:
+        ConfigError: The password, raw key, algorithm or number of rounds is unusable.
+        InvalidSeal: A password is given and the seal has no salt.
+    """
+    length = KEY_LENGTHS.get(algorithm)
+    if length is None:
+        msg = f"algorithm must be one of {', '.join(KEY_LENGTHS)}"
+        raise ConfigError(msg)
+    secret = key.encryption if isinstance(key, KeyPair) else key
+    if isinstance(secret, str):
+        return _derive(secret, salt, length, iterations[0] if isinstance(iterations, tuple) else iterations)
+    if len(secret) != length:
+        msg = f"a raw key for {algorithm} has exactly {length} octets; this one has {len(secret)}"
+        raise ConfigError(msg)
+    return secret
+
+
+def integrity_key(key: Key, salt: bytes, iterations: Iterations) -> bytes:
+    """Return the HMAC key for *salt*, which a raw key ignores. Raises what `encryption_key` raises."""
+    secret = key.integrity if isinstance(key, KeyPair) else key
+    if isinstance(secret, str):
+        rounds = iterations[1] if isinstance(iterations, tuple) else iterations
+        return _derive(secret, salt, INTEGRITY_KEY_LENGTH, rounds)
+    if len(secret) < INTEGRITY_KEY_LENGTH:
+        msg = f"a raw integrity key has at least {INTEGRITY_KEY_LENGTH} octets; this one has {len(secret)}"
+        raise ConfigError(msg)
+    return secret
+
+
+def check_password(password: str) -> None:
+    """Check that *password* is long enough for the format.
+
+    Raises:
+        ConfigError: It has fewer than 32 UTF-16 units, or holds half a surrogate pair.
+    """
+    units = len(password)
+    if not password.isascii():
+        try:
+            units = len(password.encode("utf-16-le")) // 2
+        except UnicodeEncodeError:
+            units = -1
+    if units < 0:
+        msg = "the password holds half a surrogate pair, which has no UTF-8 form"
+        raise ConfigError(msg)
+    if units < MIN_PASSWORD_LENGTH:
+        msg = (
+            f"the password has {units} characters and needs at least {MIN_PASSWORD_LENGTH}; "
+            "make one with `iron-wsgi keygen`"
+        )
+        raise ConfigError(msg)
+
+
+def _derive(password: str, salt: bytes, length: int, iterations: int) -> bytes:
+    """Return a key. The salt is used as text, as the peers do, never decoded from hexadecimal."""
+    check_password(password)
+    if iterations < 1:
+        msg = "iterations must be at least 1"
+        raise ConfigError(msg)
+    if not salt:
+        msg = "the seal has no salt, so it was not made under a password"
+        raise InvalidSeal(msg)
+    # Looked up by name at each call: a FIPS build without SHA-1 can still import this module.
+    return hashlib.pbkdf2_hmac("sha1", password.encode(), salt, iterations, length)

@@ -1,0 +1,337 @@
+"""Sessions around any WSGI application (PEP 3333)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from .cookies import CookieJar
+from .engine import Engine
+from .errors import ConfigError, HeadersAlreadySent, opaque
+from .events import notices
+from .exchange import CookieExchange
+from .jars import cookies_of, explain_secure
+from .options import SessionOptions
+from .outcome import NOTHING, HeaderList, Outcome
+from .sealer import Sealer
+from .session import Session
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import TypeAlias
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from typing_extensions import Unpack
+    from werkzeug.datastructures import MultiDict
+
+    from .options import Options
+
+    ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+DEFAULT_ENVIRON_KEY = "iron_wsgi.session"
+
+
+class IronSessionMiddleware:
+    """Gives a WSGI application sessions in ``environ["iron_wsgi.session"]``.
+
+    A request that never touches its session costs no parsing and no cryptography, and its response is not
+    changed.
+    """
+
+    @opaque
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        options: SessionOptions | Callable[[WSGIEnvironment], SessionOptions] | None = None,
+        prime: bool = True,
+        **settings: Unpack[Options],
+    ) -> None:
+        """Wrap *app*.
+
+        Args:
+            app: The application.
+            options: Ready-made options, or a function of the environ that returns them for each request.
+            prime: Whether the first chunk of a streamed body is produced before the server gets the body.
+                Some servers (Granian) lose headers otherwise. False for an application that must answer
+                before it produces anything.
+            **settings: The options, see `SessionOptions`, where *options* is not given.
+
+        Raises:
+            ConfigError: An option is unusable.
+        """
+        if options is not None and settings:
+            msg = "give either options or single settings, not both"
+            raise ConfigError(msg)
+        self.app = app
+        self._prime = prime
+        self._options_of = options if callable(options) else None
+        self._engine = None if callable(options) else Engine(options or SessionOptions(**settings))
+
+    def sealer(self, purpose: str) -> Sealer:
+        """Return a sealer for *purpose*, under the session's password.
+
+        Raises:
+            ConfigError: The options are a function, so that there is no one password.
+        """
+        if self._engine is None:
+            msg = "the options depend on the request; make a Sealer(password, purpose=...) instead"
+            raise ConfigError(msg)
+        options = self._engine.options
+        return Sealer(options.password, purpose=purpose, iterations=options.iterations, clock=options.clock)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        engine = self._engine
+        if engine is None:
+            engine = self._engine_for(environ)
+        response = _Response(engine, environ, start_response)
+        environ[engine.options.environ_key] = response.session
+        body = self.app(environ, response.start_response)
+        if (response.status and isinstance(body, (list, tuple))) or _is_file(body, environ):
+            # The very object: servers join lists, keep Content-Length, and send files by the kernel.
+            _flush_or_close(response, body)
+            return body
+        chunks = _Body(response, body)
+        if self._prime:
+            chunks.prime()
+        return chunks
+
+    def _engine_for(self, environ: WSGIEnvironment) -> Engine:
+        if self._options_of is None:  # pragma: no cover - one of the two is always set
+            raise AssertionError
+        return Engine(self._options_of(environ))
+
+
+def with_iron_session(**settings: Unpack[Options]) -> Callable[[WSGIApplication], IronSessionMiddleware]:
+    """Return a decorator that gives a WSGI application sessions (next-iron-session's ``withIronSession``)."""
+
+    def decorate(app: WSGIApplication) -> IronSessionMiddleware:
+        middleware = IronSessionMiddleware(app, **settings)
+        functools.update_wrapper(middleware, app)
+        return middleware
+
+    return decorate
+
+
+@opaque
+def apply_session(
+    environ: WSGIEnvironment, start_response: StartResponse, **settings: Unpack[Options]
+) -> tuple[Session, StartResponse]:
+    """Return a session and the ``start_response`` to use instead (next-iron-session's ``applySession``).
+
+    The session is committed when the returned function is called; later changes are lost and logged by
+    `Session.save`.
+    """
+    response = _Response(Engine(SessionOptions(**settings)), environ, start_response)
+
+    def start_and_flush(
+        status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
+    ) -> Callable[[bytes], object]:
+        write = response.start_response(status, headers, exc_info)
+        response.flush()
+        return write
+
+    return response.session, start_and_flush
+
+
+@opaque
+def get_iron_session(
+    jar: CookieJar, options: SessionOptions | None = None, **settings: Unpack[Options]
+) -> Session:
+    """Return the session of a jar, without a middleware (iron-session's ``getIronSession``).
+
+    It is committed by ``with`` or by ``save()``, never by itself. Asked twice for one cookie of one exchange,
+    the same session is returned.
+
+    Args:
+        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods.
+        options: Ready-made options; cheaper than single settings.
+        **settings: The options, see `SessionOptions`, where *options* is not given.
+
+    Raises:
+        ConfigError: An option is unusable.
+    """
+    if options is None:
+        options = SessionOptions(**settings)
+    elif settings:
+        options = options.replace(**settings)
+    sessions: dict[str, Session] = vars(jar).setdefault("iron_sessions", {})
+    name = options.cookie_name
+    if name not in sessions:
+        sessions[name] = Session(CookieExchange(Engine(options), jar))
+    return sessions[name]
+
+
+def session_from(environ: WSGIEnvironment, key: str = DEFAULT_ENVIRON_KEY) -> Session:
+    """Return the session that the middleware put into *environ*.
+
+    Raises:
+        ConfigError: There is none, because the middleware does not wrap this application.
+    """
+    session = environ.get(key)
+    if not isinstance(session, Session):
+        msg = f"environ has no session under {key!r}: wrap the application in IronSessionMiddleware(app, ...)"
+        raise ConfigError(msg)
+    return session
+
+
+@final
+class _Response:
+    """What the application answers, held back until its headers must go. Also the jar of its session."""
+
+    __slots__ = (
+        "_cookies",
+        "_environ",
+        "_exchange",
+        "_headers",
+        "_outcome",
+        "_start",
+        "_write",
+        "session",
+        "status",
+    )
+
+    def __init__(self, engine: Engine, environ: WSGIEnvironment, start_response: StartResponse) -> None:
+        self._exchange = CookieExchange(engine, self)
+        self.session = Session(self._exchange)
+        self.status = ""
+        self._environ = environ
+        self._start = start_response
+        self._headers: HeaderList = []
+        self._write: Callable[[bytes], object] | None = None
+        self._cookies: MultiDict[str, str] | None = None
+        self._outcome = NOTHING
+
+    # The jar.
+
+    def read(self, name: str) -> Sequence[str]:
+        if self._cookies is None:
+            self._cookies = cookies_of(self._environ)
+        return self._cookies.getlist(name)
+
+    def send(self, outcome: Outcome) -> None:
+        if self._write is not None:
+            msg = "the headers have gone out; save or destroy the session before the first chunk of the body"
+            raise HeadersAlreadySent(msg)
+        self._outcome = outcome
+
+    # WSGI.
+
+    def start_response(
+        self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
+    ) -> Callable[[bytes], object]:
+        """Hold status and headers back; the headers are copied, since an application may reuse its list."""
+        if not isinstance(headers, list):
+            msg = f"start_response needs a list of headers, got a {type(headers).__name__} (PEP 3333)"
+            raise TypeError(msg)
+        try:
+            if self._write is not None and exc_info is not None:
+                return self._start(status, headers, exc_info)  # the server raises it again
+            if self.status and exc_info is None:
+                msg = "start_response was called twice without exc_info (PEP 3333)"
+                raise AssertionError(msg)
+        finally:
+            exc_info = None  # a reference to the traceback would keep its frames alive
+        self.status = status
+        self._headers = list(headers)
+        return self.write
+
+    def write(self, data: bytes) -> object:
+        """Send *data* at once, after the headers: PEP 3333's imperative writing."""
+        return self.flush()(data)
+
+    def flush(self) -> Callable[[bytes], object]:
+        """Commit the session and call the server's start_response; once."""
+        if self._write is not None:
+            return self._write
+        if not self.status:
+            msg = "the application returned without calling start_response (PEP 3333)"
+            raise AssertionError(msg)
+        headers = self._headers
+        if self.session.state is not None:
+            headers = self._committed(headers)
+        self._write = self._start(self.status, headers)
+        return self._write
+
+    @opaque
+    def _committed(self, headers: HeaderList) -> HeaderList:
+        state = self.session.state
+        if state is None or self.status.startswith("101"):  # a WebSocket has no response to put a cookie on
+            return headers
+        self._exchange.commit(state, status=int(self.status[:3]))
+        explain_secure(self._environ, self._outcome)
+        return self._outcome.added_to(headers)
+
+    def explain_loss(self) -> None:
+        """Log, once, a change that came after the headers."""
+        state = self.session.state
+        if state is not None and not state.destroyed and state.is_changed():
+            notices.say(
+                "headers gone",
+                self._exchange.engine.options.cookie_name,
+                "it was changed after the response's headers had gone out, and the change is lost; "
+                "change it before the first chunk of the body",
+            )
+
+
+@final
+class _Body:
+    """The application's body behind the held-back headers; closed exactly once."""
+
+    __slots__ = ("_chunks", "_close", "_first", "_is_primed", "_response")
+
+    def __init__(self, response: _Response, body: Iterable[bytes]) -> None:
+        self._response = response
+        self._close: Callable[[], object] | None = getattr(body, "close", None)
+        self._chunks: Iterator[bytes] = iter(())
+        self._first: bytes | None = None
+        self._is_primed = False
+        try:
+            self._chunks = iter(body)
+        except BaseException:
+            self.close()
+            raise
+
+    def prime(self) -> None:
+        """Produce the first chunk that is not empty, then send the headers."""
+        self._is_primed = True
+        try:
+            self._first = next((chunk for chunk in self._chunks if chunk), None)
+            self._response.flush()
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._is_primed:
+            self.prime()
+        first, self._first = self._first, None
+        return next(self._chunks) if first is None else first
+
+    def close(self) -> None:
+        close, self._close = self._close, None
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._response.explain_loss()
+
+
+def _flush_or_close(response: _Response, body: Iterable[bytes]) -> None:
+    try:
+        response.flush()
+    except BaseException:
+        close: Any = getattr(body, "close", None)
+        if close is not None:
+            close()
+        raise
+
+
+def _is_file(body: object, environ: WSGIEnvironment) -> bool:
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(body, wrapper)

@@ -1,0 +1,324 @@
+"""One visitor's session, as applications see it: a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from .errors import ConfigError, SessionDestroyed, opaque
+from .sealer import seconds
+from .state import FLASH_KEY, State
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from .options import Options
+
+
+class Exchange(Protocol):
+    """What a `Session` needs of the engine: the session's cookie in one HTTP exchange."""
+
+    def open(self) -> State:
+        """Return the state of the session that came in."""
+        ...
+
+    def save(self, state: State) -> None:
+        """Seal *state* now and put it on the response."""
+        ...
+
+    def destroy(self, state: State) -> None:
+        """End the session now and put the deletion on the response."""
+        ...
+
+    def commit(self, state: State) -> None:
+        """Put on the response whatever *state* asks for."""
+        ...
+
+    def sid(self, state: State) -> str:
+        """Return the session's id, making one if it has none."""
+        ...
+
+    def regenerate(self, state: State) -> None:
+        """Give the session a new id and a new time of issue."""
+        ...
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        ...
+
+    def size(self, state: State) -> int:
+        """Return the octets that the session's ``Set-Cookie`` line would have now."""
+        ...
+
+    def update(self, **changes: Unpack[Options]) -> None:
+        """Use other options from now on."""
+        ...
+
+
+class Session(MutableMapping[str, Any]):
+    """One visitor's session: a mapping that is saved when it was changed.
+
+    Nothing is read, and no cryptography done, before the first access. Nested changes
+    (``session["cart"].append(1)``) are noticed.
+
+    As a context manager it commits on leaving, unless an exception passes through::
+
+        with get_iron_session(jar, **options) as session:
+            session["user"] = 7
+    """
+
+    __slots__ = ("_exchange", "_state")
+
+    _exchange: Exchange
+    _state: State | None
+
+    def __init__(self, exchange: Exchange) -> None:
+        """Wrap the session of *exchange*."""
+        object.__setattr__(self, "_exchange", exchange)
+        object.__setattr__(self, "_state", None)
+
+    @property
+    def state(self) -> State | None:
+        """What adapters commit; None while the session has not been touched. Looking at it is no access."""
+        return self._state
+
+    def _open(self) -> State:
+        state = self._state
+        if state is None:
+            state = self._exchange.open()
+            object.__setattr__(self, "_state", state)
+        state.accessed = True
+        return state
+
+    def _open_to_write(self) -> State:
+        state = self._open()
+        if state.destroyed:
+            msg = "the session was destroyed in this request; writing into it would sign the visitor in again"
+            raise SessionDestroyed(msg)
+        state.modified = True
+        return state
+
+    # The mapping. Every other method of MutableMapping ends in one of these five, so every form of access
+    # counts.
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value."""
+        return self._open().data[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a value.
+
+        Raises:
+            SessionDestroyed: The session was destroyed in this request.
+        """
+        self._open_to_write().data[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        """Remove a value."""
+        data = self._open().data
+        if key in data:
+            self._open_to_write()
+        del data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the keys."""
+        return iter(self._open().data)
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+        return len(self._open().data)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a dict of both."""
+        return {**self, **other}
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a dict of both."""
+        return {**other, **self}
+
+    def __ior__(self, other: Mapping[str, Any]) -> Self:
+        """Update from *other*."""
+        self.update(other)
+        return self
+
+    def copy(self) -> dict[str, Any]:
+        """Return the data as a dict; nested values are shared."""
+        return dict(self)
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a value, as next-iron-session's ``session.set``."""
+        self[key] = value
+
+    def unset(self, key: str) -> None:
+        """Remove a value if it is there, as next-iron-session's ``session.unset``."""
+        self.pop(key, None)
+
+    def flash(self, key: str, value: Any) -> None:
+        """Keep a value for one reading, usually by the next page (iron-store's ``setFlash``)."""
+        self[FLASH_KEY] = {**self.get(FLASH_KEY, {}), key: value}
+
+    def pop_flash(self, key: str, default: Any = None) -> Any:
+        """Return a value set by `flash` and remove it; *default* if there is none."""
+        flashes = dict(self.get(FLASH_KEY, {}))
+        if key not in flashes:
+            return default
+        value = flashes.pop(key)
+        if flashes:
+            self[FLASH_KEY] = flashes
+        else:
+            del self[FLASH_KEY]
+        return value
+
+    # What is known of the session.
+
+    @property
+    def sid(self) -> str:
+        """The session's id. Asking a session without a stamped one makes its next write stamp it."""
+        return self._exchange.sid(self._open())
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no trustworthy cookie came in."""
+        return self._open().is_new
+
+    @property
+    def accessed(self) -> bool:
+        """Whether anything was read or written so far. Asking is no access."""
+        return self._state is not None and self._state.accessed
+
+    @property
+    def modified(self) -> bool:
+        """Whether the session would be written, nested changes included. Asking is no access."""
+        return self._state is not None and not self._state.destroyed and self._state.is_changed()
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        if value:
+            self._open_to_write()
+        elif self._state is not None:
+            self._state.modified = False
+
+    @property
+    def issued_at(self) -> float:
+        """Epoch seconds at which the session began, or was last regenerated."""
+        return self._open().issued_at
+
+    @property
+    def expires_at(self) -> float | None:
+        """Epoch seconds at which the seal that came in, or was saved since, expires; None for never."""
+        return self._open().expires_at
+
+    @property
+    def size(self) -> int:
+        """Octets of the ``Set-Cookie`` line if the session were saved now; browsers keep 4096."""
+        return self._exchange.size(self._open())
+
+    # What can be done with it.
+
+    @opaque
+    def save(self) -> None:
+        """Seal the session now, even if nothing changed, and renew its lifetime.
+
+        After `destroy` this does nothing.
+
+        Raises:
+            CookieTooLarge: It does not fit; the browser keeps the old cookie.
+            PayloadError: A value is not JSON; the message names its path.
+            HeadersAlreadySent: The response is under way.
+        """
+        state = self._open()
+        if not state.destroyed:
+            self._exchange.save(state)
+
+    def touch(self) -> None:
+        """Renew the session's lifetime at the end of the request, without a change."""
+        self._open_to_write()
+
+    @opaque
+    def destroy(self) -> None:
+        """End the session and delete its cookie, for good: later saves in this request do nothing.
+
+        Raises:
+            HeadersAlreadySent: The response is under way.
+        """
+        self._exchange.destroy(self._open())
+
+    def regenerate(self, *, clear: bool = False) -> None:
+        """Give the session a new id and a new time of issue; call it when a visitor signs in.
+
+        Args:
+            clear: Forget the data too.
+        """
+        state = self._open_to_write()
+        if clear:
+            state.data.clear()
+        self._exchange.regenerate(state)
+
+    def set_expiry(self, expiry: float | timedelta | datetime | None) -> None:
+        """Let this session live longer or shorter than others ("remember me"); later saves keep it.
+
+        Args:
+            expiry: Seconds or a timedelta from each write on; a datetime for a fixed moment; None for the
+                option ``ttl`` again. ``absolute_timeout`` still caps it.
+
+        Raises:
+            ConfigError: A duration of 0 or less, or a moment that has passed: use `destroy` to end a session.
+        """
+        stamps: dict[str, float] = {}
+        if isinstance(expiry, datetime):
+            stamps["exp"] = expiry.timestamp()
+        elif expiry is not None:
+            stamps["ttl"] = seconds(expiry, "expiry")
+        if stamps.get("ttl", 1) == 0 or stamps.get("exp", self._exchange.now() + 1) <= self._exchange.now():
+            msg = "an expiry lies in the future; to end a session use destroy()"
+            raise ConfigError(msg)
+        meta = self._open_to_write().meta
+        meta.pop("ttl", None)
+        meta.pop("exp", None)
+        meta.update(stamps)
+
+    def update_options(self, **changes: Unpack[Options]) -> None:
+        """Use other options for this session from now on, as iron-session's ``updateConfig``.
+
+        Raises:
+            ConfigError: An option is unusable.
+        """
+        self._open()
+        self._exchange.update(**changes)
+
+    # Guards.
+
+    def __enter__(self) -> Self:
+        """Return the session."""
+        return self
+
+    @opaque
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Commit, unless an exception passes through."""
+        if kind is None and self._state is not None:
+            self._exchange.commit(self._state)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say how values are read: JavaScript's ``session.user`` is ``session["user"]`` here."""
+        msg = f'a Session has no attribute {name!r}; read session["{name}"]'
+        raise AttributeError(msg)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set `modified`; for all else say how values are written."""
+        if name != "modified":
+            msg = f'write session["{name}"]'
+            raise AttributeError(msg)
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Show keys and state, no values. Is no access."""
+        return f"<Session {self._state!r}>" if self._state is not None else "<Session, not opened>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled."""
+        msg = "a Session is not to be pickled; store dict(session)"
+        raise TypeError(msg)

@@ -1,0 +1,77 @@
+"""What is known of one session during one request: what vault, engine and adapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .errors import RefusalReason
+
+if TYPE_CHECKING:
+    from .outcome import Outcome
+
+META_KEY = "_iron"
+"""The reserved member of the payload that holds the session's own stamps."""
+
+FLASH_KEY = "_flash"
+"""The member of the data that holds flash values."""
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of one session during one request.
+
+    Attributes:
+        data: The session's data, without metadata.
+        meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, and whatever a later version
+            wrote.
+        sid: The session's id; empty until a new session needs one.
+        issued_at: Epoch seconds at which the session began; never moved by a later write.
+        expires_at: Epoch seconds at which the seal that came in, or was last written, expires; None for
+            never.
+        is_new: No cookie that could be trusted came in.
+        accessed: The response depends on the session.
+        modified: The session must be written.
+        destroyed: The session is over; nothing brings it back in this request.
+        refused: Why the cookie that came in was not trusted, if one came and was not.
+        is_kept: The refused cookie must not be deleted: another server may well know what to do with it.
+        is_outdated: What came in must be written again: sealed under an older password, or in an older
+            format.
+        came: The names of the session's cookies on the request, chunks among them.
+        decode: Returns a second decoding of what came in or was last written, to find changes in nested
+            values.
+        saved: What the last explicit save, or destroy, asks of the response.
+    """
+
+    data: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    sid: str = ""
+    issued_at: float = 0.0
+    expires_at: float | None = None
+    is_new: bool = True
+    accessed: bool = False
+    modified: bool = False
+    destroyed: bool = False
+    refused: RefusalReason | None = None
+    is_kept: bool = False
+    is_outdated: bool = False
+    came: tuple[str, ...] = ()
+    decode: Callable[[], dict[str, Any]] | None = None
+    saved: Outcome | None = None
+
+    def is_changed(self) -> bool:
+        """Tell whether the data differ from what came in or was last written, in nested values too."""
+        if self.modified:
+            return True
+        if self.decode is None or not any(isinstance(value, (dict, list)) for value in self.data.values()):
+            return False
+        original = self.decode()
+        # repr tells True from 1 and 1 from 1.0, which == does not.
+        return self.data != original or repr(self.data) != repr(original)
+
+    def __repr__(self) -> str:
+        """Show keys and flags, no values."""
+        flags = ("is_new", "accessed", "modified", "destroyed")
+        shown = " ".join(flag for flag in flags if getattr(self, flag))
+        return f"<State {sorted(map(str, self.data))} {shown}>"

@@ -1,0 +1,192 @@
+"""The lower floor: one cookie value, and everything that decides whether it is trusted. No HTTP."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from typing import Any, Protocol, final
+from urllib.parse import unquote
+
+from . import seal as fe26
+from .errors import PayloadError, Refused, SealError
+from .options import SessionOptions
+from .sealer import now, password_for
+from .state import FLASH_KEY, META_KEY, State
+
+MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
+
+
+class Vault(Protocol):
+    """Turns a cookie value into a session's state and back."""
+
+    def load(self, value: str, /) -> State:
+        """Return the state that *value* stands for.
+
+        Raises:
+            Refused: It cannot be trusted; the reason says why.
+            Unavailable: Something that must be asked does not answer.
+        """
+        ...
+
+    def dump(self, state: State, /, *, expires_at: float | None) -> str:
+        """Return the value for *state*, good until *expires_at* (epoch seconds; None for ever)."""
+        ...
+
+
+@final
+class SealVault:
+    """The vault whose values are seals: the payload is the data, with ``_iron`` where a feature needs it."""
+
+    __slots__ = ("_options",)
+
+    def __init__(self, options: SessionOptions) -> None:
+        """Seal and unseal under *options*."""
+        self._options = options
+
+    def load(self, value: str) -> State:
+        """Open a seal and decide whether it is a session. See `Vault.load`."""
+        options = self._options
+        at = now(options.clock)
+
+        # 1. The size, before any work on the text.
+        if len(value) > MAX_VALUE:
+            raise Refused("invalid")
+        if "%" in value:  # some clients percent-encode '*'; jshttp/cookie, which the peers use, decodes it
+            value = unquote(value)
+
+        # 2. The parts, the prefix, the MAC, the expiry of the seal, the decryption.
+        fields = _parse(value)
+        try:
+            opened = fe26.unseal_at(
+                fields,
+                password_for(fields, options.password),
+                now=at,
+                skew=options.skew,
+                iterations=options.iterations,
+            )
+        except SealError as error:
+            raise Refused(error.reason, password_id=fields.password_id) from None
+
+        # 3. A session that never ends is accepted only where sessions never end.
+        if opened.expires_at is None and options.ttl > 0:
+            raise Refused("no-expiry", password_id=fields.password_id)
+
+        # 4. The payload, its shape, the stamps.
+        data, meta, is_legacy = self._decode(opened.plaintext)
+        state = State(
+            data=data,
+            meta=meta,
+            sid=meta.get("sid") or _id_of(fields),
+            issued_at=self._issued_at(meta, opened.expires_at, at),
+            expires_at=opened.expires_at,
+            is_new=False,
+            is_outdated=is_legacy or options.password.is_outdated(fields.password_id),
+            decode=lambda: self._decode(opened.plaintext)[0],
+        )
+        if state.issued_at > at + options.skew:
+            raise Refused("invalid", password_id=fields.password_id)
+
+        # 5. The absolute timeout, for seals made before it was set, or made in Node.
+        if (
+            options.absolute_timeout is not None
+            and at >= state.issued_at + options.absolute_timeout + options.skew
+        ):
+            raise Refused("too-old", password_id=fields.password_id)
+        return state
+
+    def dump(self, state: State, *, expires_at: float | None) -> str:
+        """Seal *state*. See `Vault.dump`.
+
+        A moment that has passed makes a seal that is expired for every reader.
+
+        Raises:
+            PayloadError: The data cannot be written.
+        """
+        options = self._options
+        if META_KEY in state.data:
+            raise PayloadError(
+                f"session.{META_KEY}", "is reserved for the session's own stamps; use another key"
+            )
+        if options.absolute_timeout is not None:
+            state.meta.setdefault("iat", round(state.issued_at, 3))
+        if expires_at is not None and expires_at <= now(options.clock):
+            expires_at = now(options.clock) - options.skew - 1
+        plaintext = self.encode(state)
+        value = fe26.seal_at(
+            plaintext,
+            options.password.sealing,
+            password_id=options.password.sealing_id,
+            expires_at=expires_at,
+            iterations=options.iterations,
+        )
+        state.decode = lambda: self._decode(plaintext)[0]
+        return value + fe26.VERSION_MARK
+
+    def encode(self, state: State) -> bytes:
+        """Return the payload of *state*."""
+        data = {**state.data, META_KEY: state.meta} if state.meta else state.data
+        return self._options.serializer.dumps(data)
+
+    def _decode(self, plaintext: bytes) -> tuple[dict[str, Any], dict[str, Any], bool]:
+        """Return data, metadata, and whether the payload is next-iron-session's."""
+        try:
+            data = self._options.serializer.loads(plaintext)
+        except Exception:  # noqa: BLE001 - a serializer may raise anything
+            raise Refused("invalid") from None
+        if data is None:
+            data = {}
+        if not isinstance(data, dict):
+            raise Refused("invalid")
+        if "next-iron-session" in self._options.accept and _is_legacy(data):
+            flashes = {FLASH_KEY: data["flash"]} if data["flash"] else {}
+            return {**data["persistent"], **flashes}, {}, True
+        meta = data.pop(META_KEY, {})
+        _check_stamps(meta)
+        return data, meta, False
+
+    def _issued_at(self, meta: dict[str, Any], expires_at: float | None, at: float) -> float:
+        """Return the time of issue; for a seal without a stamp the earliest that its expiry allows."""
+        if "iat" in meta:
+            issued_at: float = meta["iat"]
+            return issued_at
+        if expires_at is None:
+            return at
+        ttl: float = meta.get("ttl", self._options.ttl)
+        return min(at, expires_at - ttl)
+
+
+def _parse(value: str) -> fe26.Fields:
+    try:
+        return fe26.parse(value)
+    except SealError as error:
+        raise Refused(error.reason) from None
+
+
+def _id_of(fields: fe26.Fields) -> str:
+    """Return the id of a seal without a stamp, from the MAC's octets: peers accept several spellings."""
+    mac = base64.urlsafe_b64decode(fields.mac + b"=")
+    return base64.urlsafe_b64encode(hashlib.sha256(mac).digest()).rstrip(b"=").decode()
+
+
+def _is_legacy(data: dict[str, Any]) -> bool:
+    """Tell iron-store's payload, by its authenticated shape and nothing else."""
+    return data.keys() == {"persistent", "flash"} and all(isinstance(part, dict) for part in data.values())
+
+
+def _check_stamps(meta: object) -> None:
+    """Refuse stamps that are not what they should be: a comparison with them would decide trust."""
+    if not isinstance(meta, dict):
+        raise Refused("invalid")
+    sid = meta.get("sid", "-")
+    if not isinstance(sid, str) or not 0 < len(sid) <= 128:
+        raise Refused("invalid")
+    for name in ("iat", "ttl", "exp"):
+        moment = meta.get(name, 0)
+        if (
+            isinstance(moment, bool)
+            or not isinstance(moment, (int, float))
+            or not math.isfinite(moment)
+            or moment < 0
+        ):
+            raise Refused("invalid")
