@@ -95,14 +95,18 @@ class Engine:
         if status >= 500 and not self.options.save_on_error and not renew:
             return self._unwritten(state)
         # 3. Changes. A session that was emptied is over.
-        changed = self.options.auto_commit and state.is_changed()
-        if changed and not state.data and not renew:
+        changed = state.is_changed()
+        write = self.options.auto_commit and changed
+        if write and not state.data and not renew:
             state.modified = False
-            return self._deletion(state, attributes)
-        # 4. A write: asked for, needed, or due. A 304 must not renew: caches merge its headers into what they
-        # hold.
-        if renew or changed or (status != 304 and self._is_due(state)):
-            return self._sealed(state, attributes, expires_at)
+            return self._unwritten(state) if state.is_kept else self._deletion(state, attributes)
+        # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
+        if write or (status != 304 and (renew or self._is_due(state))):
+            is_first = state.saved is None
+            outcome = self._sealed(state, attributes, expires_at)
+            if is_first and (state.is_new or not changed):
+                self._report("created" if state.is_new else "renewed", state)
+            return outcome
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
         if state.refused and not state.is_kept and state.saved is None:
             return self._deletion(state, attributes)
@@ -113,7 +117,7 @@ class Engine:
         if not state.destroyed:
             state.destroyed = True
             state.data.clear()
-            state.saved = self._deletion(state, cookie or self.options.cookie_options)
+            return self._deletion(state, cookie or self.options.cookie_options)
         return self._unwritten(state)
 
     def sid(self, state: State) -> str:
@@ -189,22 +193,23 @@ class Engine:
         after = self.options.refresh_after
         if after is None or state.expires_at is None:
             return False
-        renewed = self._expiry(state)
+        renewed = self._expiry(state, None)
         return renewed is not None and renewed - state.expires_at >= after
 
-    def _expiry(self, state: State) -> float | None:
-        """Return when a seal made now expires: by ttl or the session's own expiry, capped by the absolute."""
+    def _expiry(self, state: State, given: float | None) -> float | None:
+        """Return when a seal made now expires: as *given*, as the session says, or by the ttl.
+
+        The absolute timeout caps each.
+        """
         ttl = state.meta.get("ttl", self.options.ttl)
-        ends: list[float] = [self.now() + ttl] if ttl else []
-        if "exp" in state.meta:
-            ends = [state.meta["exp"]]
-        if self.options.absolute_timeout is not None:
-            ends.append(state.issued_at + self.options.absolute_timeout)
-        return min(ends, default=None)
+        end: float | None = given if given is not None else state.meta.get("exp")
+        if end is None and ttl:
+            end = self.now() + ttl
+        if self.options.absolute_timeout is None:
+            return end
+        return min(state.issued_at + self.options.absolute_timeout, math.inf if end is None else end)
 
     def _sealed(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
-        kind: EventKind = "created" if state.is_new else "renewed"
-        is_change = state.modified or state.is_changed()
         state.modified = True  # until it is written: a failure must not pass for a save
         whole, end = self._whole(state, attributes, expires_at)
         cookies = self._fitted(state, whole)
@@ -213,16 +218,15 @@ class Engine:
         state.is_outdated = False
         state.expires_at = end
         state.refused = None
-        if state.saved is None and (kind == "created" or not is_change):
-            self._report(kind, state)
-        return Outcome(cookies, vary=True, private=True)
+        state.saved = Outcome(cookies, vary=True, private=True)
+        return state.saved
 
     def _whole(
         self, state: State, attributes: CookieOptions, expires_at: float | None
     ) -> tuple[Cookie, float | None]:
         """Return the session as one cookie, of whatever size, and when its seal expires."""
         at = self.now()
-        end = self._expiry(state) if expires_at is None else expires_at
+        end = self._expiry(state, expires_at)
         if attributes.expires is not None and attributes.expires <= at:
             msg = "cookie_options: expires has passed, so browsers would drop the cookie"
             raise ConfigError(msg)
@@ -298,10 +302,11 @@ class Engine:
             return self._unwritten(state)
         if not state.refused:
             self._report("destroyed", state)
-        return Outcome(tuple(deletion(name, attributes) for name in names), vary=True, private=True)
+        state.saved = Outcome(tuple(deletion(name, attributes) for name in names), vary=True, private=True)
+        return state.saved
 
     def _unwritten(self, state: State) -> Outcome:
-        """Return what an explicit save asked for, or only that the response varies."""
+        """Return what an earlier commit asked for, or only that the response varies."""
         if state.saved is not None:
             return state.saved
         return Outcome(vary=True) if state.accessed else NOTHING

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from .cookies import CookieJar
 from .engine import Engine
+from .events import notices
 from .state import State
 
 if TYPE_CHECKING:
@@ -31,9 +32,14 @@ class CookieExchange:
 
     def save(self, state: State) -> None:
         """Seal now; errors surface here."""
-        outcome = self.engine.commit(state, renew=True)
-        self.jar.send(outcome)
-        state.saved = outcome
+        if state.destroyed:
+            notices.say(
+                "destroyed",
+                self.engine.options.cookie_name,
+                "it was not saved, because the session was destroyed in this request",
+            )
+            return
+        self.jar.send(self.engine.commit(state, renew=True))
 
     def destroy(self, state: State) -> None:
         """Delete the cookie now."""

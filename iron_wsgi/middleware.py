@@ -109,7 +109,7 @@ def with_iron_session(**settings: Unpack[Options]) -> Callable[[WSGIApplication]
 
     def decorate(app: WSGIApplication) -> IronSessionMiddleware:
         middleware = IronSessionMiddleware(app, **settings)
-        functools.update_wrapper(middleware, app)
+        functools.update_wrapper(middleware, app, updated=())
         return middleware
 
     return decorate
@@ -188,6 +188,7 @@ class _Response:
         "_headers",
         "_outcome",
         "_start",
+        "_was_changed",
         "_write",
         "session",
         "status",
@@ -203,6 +204,7 @@ class _Response:
         self._write: Callable[[bytes], object] | None = None
         self._cookies: MultiDict[str, str] | None = None
         self._outcome = NOTHING
+        self._was_changed = False
 
     # The jar.
 
@@ -261,13 +263,14 @@ class _Response:
         if state is None or self.status.startswith("101"):  # a WebSocket has no response to put a cookie on
             return headers
         self._exchange.commit(state, status=int(self.status[:3]))
+        self._was_changed = state.is_changed()  # and dropped: an error of the server, or auto_commit is off
         explain_secure(self._environ, self._outcome)
         return self._outcome.added_to(headers)
 
     def explain_loss(self) -> None:
         """Log, once, a change that came after the headers."""
         state = self.session.state
-        if state is not None and not state.destroyed and state.is_changed():
+        if state is not None and not state.destroyed and not self._was_changed and state.is_changed():
             notices.say(
                 "headers gone",
                 self._exchange.engine.options.cookie_name,

@@ -79,7 +79,7 @@ def _keep_from_shared_caches(headers: HeaderList) -> None:
         headers.append(("Cache-Control", "private, no-store"))
         return
     given = ", ".join(headers[index][1] for index in places)
-    control = parse_cache_control_header(given, cls=ResponseCacheControl)
+    control = parse_cache_control_header(given.lower(), cls=ResponseCacheControl)
     if control.no_store or control.private is True:  # private="field" guards that field only
         return
     if control.public or control.s_maxage is not None:

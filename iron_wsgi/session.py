@@ -25,7 +25,7 @@ class Exchange(Protocol):
         ...
 
     def save(self, state: State) -> None:
-        """Seal *state* now and put it on the response."""
+        """Seal *state* now and put it on the response; nothing if it was destroyed."""
         ...
 
     def destroy(self, state: State) -> None:
@@ -228,9 +228,7 @@ class Session(MutableMapping[str, Any]):
             PayloadError: A value is not JSON; the message names its path.
             HeadersAlreadySent: The response is under way.
         """
-        state = self._open()
-        if not state.destroyed:
-            self._exchange.save(state)
+        self._exchange.save(self._open())
 
     def touch(self) -> None:
         """Renew the session's lifetime at the end of the request, without a change."""

@@ -41,7 +41,7 @@ class State:
         came: The names of the session's cookies on the request, chunks among them.
         decode: Returns a second decoding of what came in or was last written, to find changes in nested
             values.
-        saved: What the last explicit save, or destroy, asks of the response.
+        saved: What the last commit, save or destroy in this exchange asks of the response.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +64,9 @@ class State:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
         if self.modified:
             return True
-        if self.decode is None or not any(isinstance(value, (dict, list)) for value in self.data.values()):
+        if self.decode is None or not any(
+            isinstance(value, (dict, list, tuple)) for value in self.data.values()
+        ):
             return False
         original = self.decode()
         # repr tells True from 1 and 1 from 1.0, which == does not.
