@@ -12,7 +12,7 @@ from .events import Event, EventKind, Reporter, notices
 from .options import SessionOptions
 from .outcome import NOTHING, Outcome
 from .sealer import now
-from .state import State
+from .state import MAX_ID, State
 from .vault import SealVault, Vault
 
 MAX_CANDIDATES = 4  # values tried per request: tossed junk cannot sign a visitor out, nor cost much
@@ -123,14 +123,14 @@ class Engine:
     def sid(self, state: State) -> str:
         """Return the session's id, which its next write stamps."""
         if not state.sid:
-            state.sid = self.options.generate_id()
+            state.sid = self._new_id()
         state.meta["sid"] = state.sid
         return state.sid
 
     def regenerate(self, state: State) -> None:
         """Give *state* a new id and time of issue."""
         state.issued_at = self.now()
-        state.sid = state.meta["sid"] = self.options.generate_id()
+        state.sid = state.meta["sid"] = self._new_id()
         state.meta["iat"] = round(state.issued_at, 3)
 
     def size(self, state: State) -> int:
@@ -140,6 +140,13 @@ class Engine:
             return len(self._whole(state, self.options.cookie_options, None)[0].header)
         finally:
             state.meta, state.decode = before
+
+    def _new_id(self) -> str:
+        sid = self.options.generate_id()
+        if not isinstance(sid, str) or not 0 < len(sid) <= MAX_ID:
+            msg = f"generate_id must return a string of 1 to {MAX_ID} characters"
+            raise ConfigError(msg)
+        return sid
 
     # Reading.
 
@@ -218,7 +225,8 @@ class Engine:
         state.is_outdated = False
         state.expires_at = end
         state.refused = None
-        state.saved = Outcome(cookies, vary=True, private=True)
+        state.is_kept = False
+        state.saved = Outcome(cookies, vary=True, private=True, name=self.options.cookie_name)
         return state.saved
 
     def _whole(
@@ -302,14 +310,15 @@ class Engine:
             return self._unwritten(state)
         if not state.refused:
             self._report("destroyed", state)
-        state.saved = Outcome(tuple(deletion(name, attributes) for name in names), vary=True, private=True)
+        deletions = tuple(deletion(name, attributes) for name in names)
+        state.saved = Outcome(deletions, vary=True, private=True, name=self.options.cookie_name)
         return state.saved
 
     def _unwritten(self, state: State) -> Outcome:
         """Return what an earlier commit asked for, or only that the response varies."""
         if state.saved is not None:
             return state.saved
-        return Outcome(vary=True) if state.accessed else NOTHING
+        return Outcome(vary=True, name=self.options.cookie_name) if state.accessed else NOTHING
 
     def _report(self, kind: EventKind, state: State) -> None:
         self._reporter.report(Event(kind=kind, cookie_name=self.options.cookie_name), sid=state.sid or None)

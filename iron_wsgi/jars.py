@@ -10,11 +10,14 @@ from werkzeug.sansio.http import parse_cookie
 
 from .errors import HeadersAlreadySent
 from .events import notices
-from .outcome import NOTHING, HeaderList, Outcome
+from .outcome import HeaderList, Outcome
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.wrappers import Request, Response
+
+SESSIONS_KEY = "iron_wsgi.sessions"
+"""Where an environ keeps its sessions by cookie name, so that one cookie has one session."""
 
 
 class EnvironJar:
@@ -27,11 +30,11 @@ class EnvironJar:
 
     def __init__(self, environ: WSGIEnvironment, headers: HeaderList | None = None) -> None:
         """Read from *environ*; send into *headers*."""
-        self.iron_sessions = environ.setdefault("iron_wsgi.sessions", {})
+        self.iron_sessions = environ.setdefault(SESSIONS_KEY, {})
         self._environ = environ
         self._headers = headers
         self._cookies: MultiDict[str, str] | None = None
-        self._sent = NOTHING
+        self._sent: dict[str, Outcome] = {}
 
     def read(self, name: str) -> Sequence[str]:
         """Return every value sent under *name*."""
@@ -42,10 +45,12 @@ class EnvironJar:
     def send(self, outcome: Outcome) -> None:
         """Change the headers."""
         if self._headers is None:
+            if not outcome.cookies:
+                return
             msg = "this EnvironJar can only read; to send make it with EnvironJar(environ, headers)"
             raise HeadersAlreadySent(msg)
-        self._headers[:] = outcome.added_to(self._headers, replacing=self._sent)
-        self._sent = outcome
+        self._headers[:] = outcome.added_to(self._headers, replacing=self._sent.get(outcome.name))
+        self._sent[outcome.name] = outcome
         explain_secure(self._environ, outcome)
 
 

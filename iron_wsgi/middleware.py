@@ -11,7 +11,7 @@ from .engine import Engine
 from .errors import ConfigError, HeadersAlreadySent, opaque
 from .events import notices
 from .exchange import CookieExchange
-from .jars import cookies_of, explain_secure
+from .jars import SESSIONS_KEY, cookies_of, explain_secure
 from .options import SessionOptions
 from .outcome import NOTHING, HeaderList, Outcome
 from .sealer import Sealer
@@ -88,6 +88,7 @@ class IronSessionMiddleware:
             engine = self._engine_for(environ)
         response = _Response(engine, environ, start_response)
         environ[engine.options.environ_key] = response.session
+        environ.setdefault(SESSIONS_KEY, {})[engine.options.cookie_name] = response.session
         body = self.app(environ, response.start_response)
         if (response.status and isinstance(body, (list, tuple))) or _is_file(body, environ):
             # The very object: servers join lists, keep Content-Length, and send files by the kernel.
@@ -146,7 +147,7 @@ def get_iron_session(
     the same session is returned.
 
     Args:
-        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods.
+        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods (and a ``__dict__``).
         options: Ready-made options; cheaper than single settings.
         **settings: The options, see `SessionOptions`, where *options* is not given.
 
@@ -214,7 +215,7 @@ class _Response:
         return self._cookies.getlist(name)
 
     def send(self, outcome: Outcome) -> None:
-        if self._write is not None:
+        if self._write is not None and outcome.cookies:
             msg = "the headers have gone out; save or destroy the session before the first chunk of the body"
             raise HeadersAlreadySent(msg)
         self._outcome = outcome

@@ -174,7 +174,7 @@ def _one_of(*choices: str) -> Callable[[Any, str], Any]:
 
 def _some_of(*choices: str) -> Callable[[Any, str], Any]:
     def parse(value: Any, name: str) -> Any:
-        if isinstance(value, str) or not set(value) <= set(choices):
+        if not isinstance(value, (tuple, list)) or not all(one in choices for one in value):
             _refuse(name, f"must be a tuple of {', '.join(map(repr, choices))}", value)
         return tuple(value)
 

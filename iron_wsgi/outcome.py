@@ -24,11 +24,13 @@ class Outcome(NamedTuple):
         cookies: The ``Set-Cookie`` lines, deletions among them, one per name.
         vary: The response depends on the session, so it needs ``Vary: Cookie``.
         private: A session cookie goes out, so shared caches must not keep the response.
+        name: The session cookie's name, by which a jar tells the sessions of one exchange apart.
     """
 
     cookies: tuple[Cookie, ...] = ()
     vary: bool = False
     private: bool = False
+    name: str = ""
 
     def added_to(self, headers: Sequence[tuple[str, str]], *, replacing: Outcome | None = None) -> HeaderList:
         """Return *headers* with this outcome in place of the one it is *replacing*.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 META_KEY = "_iron"
 """The reserved member of the payload that holds the session's own stamps."""
 
+MAX_ID = 128
+"""Characters of a session's id, at most."""
+
 FLASH_KEY = "_flash"
 """The member of the data that holds flash values."""
 

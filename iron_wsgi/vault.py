@@ -12,7 +12,7 @@ from . import seal as fe26
 from .errors import PayloadError, Refused, SealError
 from .options import SessionOptions
 from .sealer import now, password_for
-from .state import FLASH_KEY, META_KEY, State
+from .state import FLASH_KEY, MAX_ID, META_KEY, State
 
 MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
 
@@ -179,7 +179,7 @@ def _check_stamps(meta: object) -> None:
     if not isinstance(meta, dict):
         raise Refused("invalid")
     sid = meta.get("sid", "-")
-    if not isinstance(sid, str) or not 0 < len(sid) <= 128:
+    if not isinstance(sid, str) or not 0 < len(sid) <= MAX_ID:
         raise Refused("invalid")
     for name in ("iat", "ttl", "exp"):
         moment = meta.get(name, 0)

@@ -1,0 +1,66 @@
+"""The least that the format asks for: the library calls that every implementation makes, in a straight line.
+
+Nothing is checked but the MAC, nothing can be chosen, and no error is explained. What the package adds to this is
+what its limits are about.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
+
+
+def seal(plaintext: bytes, password: str, expires_at: float) -> str:
+    """Seal octets under the password of id 1."""
+    random = os.urandom(80)
+    salt, mac_salt, iv = random[:32].hex().encode(), random[32:64].hex().encode(), random[64:]
+    key = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, 1, 32)
+    padder = PKCS7(128).padder()
+    padded = padder.update(plaintext) + padder.finalize()
+    encryptor = Cipher(algorithms.AES256(key), modes.CBC(iv)).encryptor()
+    ciphertext = encryptor.update(padded) + encryptor.finalize()
+    signed = b"Fe26.2*1*%b*%b*%b*%d" % (
+        salt,
+        base64.urlsafe_b64encode(iv).rstrip(b"="),
+        base64.urlsafe_b64encode(ciphertext).rstrip(b"="),
+        round(expires_at * 1000),
+    )
+    mac_key = hashlib.pbkdf2_hmac("sha1", password.encode(), mac_salt, 1, 32)
+    mac = base64.urlsafe_b64encode(hmac.digest(mac_key, signed, "sha256")).rstrip(b"=")
+    return b"*".join((signed, mac_salt, mac)).decode()
+
+
+def unseal(text: str, password: str, now: float) -> bytes:
+    """Open a seal whose MAC matches and whose time is not over."""
+    raw = text.partition("~")[0].encode()
+    _, _, salt, iv, ciphertext, expiration, mac_salt, mac = raw.split(b"*")
+    mac_key = hashlib.pbkdf2_hmac("sha1", password.encode(), mac_salt, 1, 32)
+    signed = raw[: -len(mac_salt) - len(mac) - 2]
+    expected = base64.urlsafe_b64encode(hmac.digest(mac_key, signed, "sha256")).rstrip(b"=")
+    if not hmac.compare_digest(expected, mac) or int(expiration) <= (now - 60) * 1000:
+        raise ValueError
+    key = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, 1, 32)
+    mode = modes.CBC(base64.urlsafe_b64decode(iv + b"=="))
+    decryptor = Cipher(algorithms.AES256(key), mode).decryptor()
+    padding = b"=" * (-len(ciphertext) % 4)
+    padded = decryptor.update(base64.urlsafe_b64decode(ciphertext + padding)) + decryptor.finalize()
+    unpadder = PKCS7(128).unpadder()
+    return unpadder.update(padded) + unpadder.finalize()
+
+
+def seal_data(data: dict[str, Any], password: str, expires_at: float) -> str:
+    """Seal data as JSON."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return seal(text.encode(), password, expires_at) + "~2"
+
+
+def unseal_data(text: str, password: str, now: float) -> Any:
+    """Open a seal of JSON."""
+    return json.loads(unseal(text, password, now))

@@ -1,0 +1,69 @@
+"""Timing several ways of doing one thing against each other, on a machine that is busy with other things too."""
+
+from __future__ import annotations
+
+import timeit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias, final
+
+Timer: TypeAlias = Callable[[int], float]
+"""Does the thing so many times and returns the seconds that it took."""
+
+MANY: Final = 1_000_000  # calls in one turn
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        turn: Seconds of one turn: long beside the clock's grain, short beside another program's interruption.
+        share: Seconds for each of the things compared, in all.
+        turns: The least number of turns that each gets, however long they take.
+    """
+
+    turn: float
+    share: float
+    turns: int
+
+
+THOROUGH: Final = Effort(turn=0.002, share=0.5, turns=7)
+QUICK: Final = Effort(turn=0.0, share=0.0, turns=1)
+"""Every line, once, to see that it works; the figures say nothing."""
+
+
+def python(function: Callable[[], object]) -> Timer:
+    """Return what times calls of *function*."""
+    return timeit.Timer(function).timeit
+
+
+def compare(timers: Mapping[str, Timer], effort: Effort) -> dict[str, float]:
+    """Return the seconds of one call for each of *timers*: the least that was seen in any turn.
+
+    They take turns, each round in another order, so that whatever slows the machine down hits all alike. The
+    least of many short turns is the one that nothing interrupted.
+    """
+    calls = {name: _calls(timer, effort) for name, timer in timers.items()}
+    least = dict.fromkeys(timers, float("inf"))
+    order = list(timers)
+    spent, rounds = 0.0, 0
+    while rounds < effort.turns or spent < effort.share * len(timers):
+        for name in order:
+            took = timers[name](calls[name])
+            spent += took
+            least[name] = min(least[name], took / calls[name])
+        order.append(order.pop(0))
+        rounds += 1
+    return least
+
+
+def _calls(timer: Timer, effort: Effort) -> int:
+    """Return how many calls fill a turn. Finding out warms everything up."""
+    calls = 1
+    timer(calls)
+    while (took := timer(calls)) < effort.turn and calls < MANY:
+        wanted = effort.turn / max(took, 1e-9) * calls
+        calls = min(max(calls + 1, round(wanted)), calls * 10)
+    return calls

@@ -1,0 +1,180 @@
+"""Writes the pages that stand in tables elsewhere: ``python docs/generate.py``.
+
+``configuration.md`` comes from the tables of options in the code, ``differences.md`` from the tables that the
+interoperability tests hold every library to. So neither can fall behind. A test compares them with what this writes.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+
+# Found beside this folder, wherever it is run from.
+from iron_wsgi import CookieOptions, cookies, options  # noqa: E402
+from iron_wsgi.options import OPTIONS, REQUIRED, Option, Options  # noqa: E402
+from iron_wsgi.payload import StrictJSON  # noqa: E402
+from tests.interop import differences  # noqa: E402
+
+CONFIGURATION = """\
+# Configuration
+
+<!-- Written by docs/generate.py from the tables in the code. Change those, and run it again. -->
+
+All options are keyword arguments, of `IronSessionMiddleware`, `get_iron_session`, `with_iron_session`, `apply_session` and
+`SessionOptions` alike. They are checked when they are given: a wrong one is a `ConfigError` at start, not at a request.
+
+Durations are seconds or a `timedelta`.
+
+## The session
+
+{options}
+
+## The cookie
+
+What `cookie_options` takes, as a mapping or as `CookieOptions`. The spellings of JavaScript are answered with the right
+ones. `encode` and `priority` are refused with the reason.
+
+{attributes}
+
+## Flask
+
+`IronSessionInterface(password=None, cookie_options=None)`. Everything else comes from the application's configuration:
+
+| Option | Where it comes from |
+|---|---|
+| `password` | the argument, else `IRON_SESSION_PASSWORD`, else derived from `SECRET_KEY` and `SECRET_KEY_FALLBACKS` |
+| `cookie_name` | `SESSION_COOKIE_NAME` |
+| `ttl` | `PERMANENT_SESSION_LIFETIME` |
+| `cookie_options` | `SESSION_COOKIE_SECURE`, `_HTTPONLY`, `_SAMESITE`, `_PATH`, `_DOMAIN`; the argument wins |
+| `serializer` | Flask's tagged JSON |
+| `save_on_error` | True, as Flask does |
+
+The other options keep their defaults in this version.
+
+## Django
+
+`SESSION_ENGINE = "iron_wsgi_django.backend"`. Django's own session middleware sets the cookie, from Django's own settings.
+
+| Option | Where it comes from |
+|---|---|
+| `password` | `IRON_SESSION`, else derived from `SECRET_KEY` and `SECRET_KEY_FALLBACKS` |
+| `cookie_name` | `SESSION_COOKIE_NAME` |
+| `ttl` | `SESSION_COOKIE_AGE`, or what `request.session.set_expiry` says |
+| `serializer` | `SESSION_SERIALIZER` |
+
+`IRON_SESSION = {{"password": ..., "skew": ..., "iterations": ..., "accept": ...}}` in the settings wins over these. What
+concerns the cookie and the moment of saving (`cookie_options`, `refresh_after`, `overflow`, `auto_commit`, `save_on_error`)
+is Django's to decide and has no effect there.
+"""
+
+DIFFERENCES = """\
+# Where the libraries differ
+
+<!-- Written by docs/generate.py from tests/interop/differences.py. Change that, and run it again. -->
+
+Every input to which the libraries that know the format give different answers, with what each of them says and why we say what
+we say. The [format](format.md) has the short version. All of it is held by `tests/interop/test_differences.py`, which asks every
+library again, and about the inputs to which all give the same answer too.
+
+In a cell, *opens* means that the data are read, `{{}}` that an empty session is begun without a word; the rest is the reason or
+the error. A cell with a stroke depends on Node's version. A seal that all of them refuse is not opened here.
+
+## Seals
+
+{seals}
+
+## Cookies
+
+{cookies}
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return each page's file and its text."""
+    return {
+        DOCS / "configuration.md": CONFIGURATION.format(
+            options=_table("Option", map(_option_row, OPTIONS)),
+            attributes=_table("Attribute", _attribute_rows()),
+        ),
+        DOCS / "differences.md": DIFFERENCES.format(
+            seals=differences.markdown(differences.SEALS, differences.SEAL_COLUMNS),
+            cookies=differences.markdown(differences.COOKIES, differences.COOKIE_COLUMNS),
+        ),
+    }
+
+
+def _table(first: str, rows: Iterable[tuple[str, str, str, str]]) -> str:
+    lines = [(first, "Takes", "Default", "What it does"), ("---",) * 4, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _option_row(option: Option) -> tuple[str, str, str, str]:
+    return f"`{option.name}`", _code(_spelt_out(_annotations(Options)[option.name])), _default(option), option.help
+
+
+def _attribute_rows() -> Iterator[tuple[str, str, str, str]]:
+    annotations, sentences = _annotations(CookieOptions), _attributes(CookieOptions)
+    for field in fields(CookieOptions):
+        yield f"`{field.name}`", _code(_spelt_out(annotations[field.name])), _code(_written(field.default)), sentences[field.name]
+
+
+def _default(option: Option) -> str:
+    if option.default is REQUIRED:
+        return "required"
+    if isinstance(option.default, CookieOptions):
+        return "see below"
+    if isinstance(option.default, StrictJSON):
+        return "strict JSON"
+    return _code(f"{option.default:g}" if isinstance(option.default, float) else _written(option.default))
+
+
+def _code(text: str) -> str:
+    escaped = text.replace("|", "\\|")
+    return f"`{escaped}`"
+
+
+def _written(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _spelt_out(annotation: str) -> str:
+    """Return an annotation with the values in place of a name for them."""
+
+    def values(name: re.Match[str]) -> str:
+        alias = getattr(options, name[0], getattr(cookies, name[0], None))
+        return " | ".join(map(json.dumps, get_args(alias))) if get_origin(alias) is Literal else name[0]
+
+    return re.sub(r"\w+", values, annotation)
+
+
+def _annotations(owner: type) -> dict[str, str]:
+    """Return a class's annotations as they are written in its source."""
+    (tree,) = ast.parse(inspect.getsource(owner)).body
+    assert isinstance(tree, ast.ClassDef)  # noqa: S101 - the source of a class is a class
+    return {
+        node.target.id: ast.unparse(node.annotation).replace("'", '"')
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def _attributes(owner: type) -> dict[str, str]:
+    """Return what the ``Attributes:`` section of a class's docstring says of each."""
+    section = (inspect.getdoc(owner) or "").partition("Attributes:\n")[2]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: re.sub(r"``|\s*\n\s*", lambda found: "`" if found[0] == "``" else " ", text) for name, text in entries}
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")

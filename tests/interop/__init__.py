@@ -1,0 +1,1 @@
+"""Tests against the JavaScript implementations themselves, which run in Node beside this process."""
