@@ -7,12 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from . import seals
+from . import growth, javascript, requests, rivals, seals
 from .report import Group, document, table
 from .timing import QUICK, THOROUGH, Effort
 
 PARTS: Final[dict[str, Callable[[Effort], Iterator[Group]]]] = {
     "seals": seals.groups,
+    "rivals": rivals.groups,
+    "javascript": javascript.groups,
+    "growth": growth.groups,
+    "requests": requests.groups,
 }
 
 

@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: ``sphinx-build -W docs docs/_build`` from a checkout with the extra ``docs``."""
+"""How Sphinx builds the documentation: ``sphinx-build -W docs docs/_build``, with the extra ``docs``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Writes the pages that stand in tables elsewhere: ``python docs/generate.py``.
 
 ``configuration.md`` comes from the tables of options in the code, ``differences.md`` from the tables that the
-interoperability tests hold every library to. So neither can fall behind. A test compares them with what this writes.
+interoperability tests hold every library to. So neither can fall behind. A test compares them with what this
+writes.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ CONFIGURATION = """\
 
 <!-- Written by docs/generate.py from the tables in the code. Change those, and run it again. -->
 
-All options are keyword arguments, of `IronSessionMiddleware`, `get_iron_session`, `with_iron_session`, `apply_session` and
-`SessionOptions` alike. They are checked when they are given: a wrong one is a `ConfigError` at start, not at a request.
+All options are keyword arguments, of `IronSessionMiddleware`, `get_iron_session`, `with_iron_session`,
+`apply_session` and `SessionOptions` alike. They are checked when they are given: a wrong one is a
+`ConfigError` at start, not at a request.
 
 Durations are seconds or a `timedelta`.
 
@@ -41,21 +43,22 @@ Durations are seconds or a `timedelta`.
 
 ## The cookie
 
-What `cookie_options` takes, as a mapping or as `CookieOptions`. The spellings of JavaScript are answered with the right
-ones. `encode` and `priority` are refused with the reason.
+What `cookie_options` takes, as a mapping or as `CookieOptions`. The spellings of JavaScript are answered with
+the right ones. `encode` and `priority` are refused with the reason.
 
 {attributes}
 
 ## Flask
 
-`IronSessionInterface(password=None, cookie_options=None)`. Everything else comes from the application's configuration:
+`IronSessionInterface(password=None, cookie_options=None)`. Everything else comes from the application's
+configuration:
 
 | Option | Where it comes from |
 |---|---|
-| `password` | the argument, else `IRON_SESSION_PASSWORD`, else derived from `SECRET_KEY` and `SECRET_KEY_FALLBACKS` |
+| `password` | the argument, else `IRON_SESSION_PASSWORD`, else derived from `SECRET_KEY` and its fallbacks |
 | `cookie_name` | `SESSION_COOKIE_NAME` |
 | `ttl` | `PERMANENT_SESSION_LIFETIME` |
-| `cookie_options` | `SESSION_COOKIE_SECURE`, `_HTTPONLY`, `_SAMESITE`, `_PATH`, `_DOMAIN`; the argument wins |
+| `cookie_options` | the argument, `SESSION_COOKIE_SECURE`, `_HTTPONLY`, `_SAMESITE`, `_PATH`, `_DOMAIN` |
 | `serializer` | Flask's tagged JSON |
 | `save_on_error` | True, as Flask does |
 
@@ -63,18 +66,19 @@ The other options keep their defaults in this version.
 
 ## Django
 
-`SESSION_ENGINE = "iron_wsgi_django.backend"`. Django's own session middleware sets the cookie, from Django's own settings.
+`SESSION_ENGINE = "iron_wsgi_django.backend"`. Django's own session middleware sets the cookie, from Django's
+own settings.
 
 | Option | Where it comes from |
 |---|---|
-| `password` | `IRON_SESSION`, else derived from `SECRET_KEY` and `SECRET_KEY_FALLBACKS` |
+| `password` | `IRON_SESSION`, else derived from `SECRET_KEY` and its fallbacks |
 | `cookie_name` | `SESSION_COOKIE_NAME` |
 | `ttl` | `SESSION_COOKIE_AGE`, or what `request.session.set_expiry` says |
 | `serializer` | `SESSION_SERIALIZER` |
 
-`IRON_SESSION = {{"password": ..., "skew": ..., "iterations": ..., "accept": ...}}` in the settings wins over these. What
-concerns the cookie and the moment of saving (`cookie_options`, `refresh_after`, `overflow`, `auto_commit`, `save_on_error`)
-is Django's to decide and has no effect there.
+`IRON_SESSION = {{"password": ..., "skew": ..., "iterations": ..., "accept": ...}}` in the settings wins over
+these. What concerns the cookie and the moment of saving (`cookie_options`, `refresh_after`, `overflow`,
+`auto_commit`, `save_on_error`) is Django's to decide and has no effect there.
 """
 
 DIFFERENCES = """\
@@ -82,12 +86,14 @@ DIFFERENCES = """\
 
 <!-- Written by docs/generate.py from tests/interop/differences.py. Change that, and run it again. -->
 
-Every input to which the libraries that know the format give different answers, with what each of them says and why we say what
-we say. The [format](format.md) has the short version. All of it is held by `tests/interop/test_differences.py`, which asks every
-library again, and about the inputs to which all give the same answer too.
+Every input to which the libraries that know the format give different answers, with what each of them says
+and why we say what we say. The [format](format.md) has the short version. All of it is held by
+`tests/interop/test_differences.py`, which asks every library again, and about the inputs to which all give
+the same answer too.
 
-In a cell, *opens* means that the data are read, `{{}}` that an empty session is begun without a word; the rest is the reason or
-the error. A cell with a stroke depends on Node's version. A seal that all of them refuse is not opened here.
+In a cell, *opens* means that the data are read, `{{}}` that an empty session is begun without a word; the
+rest is the reason or the error. A cell with a stroke depends on Node's version. A seal that all of them
+refuse is not opened here.
 
 ## Seals
 
@@ -119,13 +125,23 @@ def _table(first: str, rows: Iterable[tuple[str, str, str, str]]) -> str:
 
 
 def _option_row(option: Option) -> tuple[str, str, str, str]:
-    return f"`{option.name}`", _code(_spelt_out(_annotations(Options)[option.name])), _default(option), option.help
+    return (
+        f"`{option.name}`",
+        _code(_spelt_out(_annotations(Options)[option.name])),
+        _default(option),
+        option.help,
+    )
 
 
 def _attribute_rows() -> Iterator[tuple[str, str, str, str]]:
     annotations, sentences = _annotations(CookieOptions), _attributes(CookieOptions)
     for field in fields(CookieOptions):
-        yield f"`{field.name}`", _code(_spelt_out(annotations[field.name])), _code(_written(field.default)), sentences[field.name]
+        yield (
+            f"`{field.name}`",
+            _code(_spelt_out(annotations[field.name])),
+            _code(_written(field.default)),
+            sentences[field.name],
+        )
 
 
 def _default(option: Option) -> str:
@@ -172,7 +188,10 @@ def _attributes(owner: type) -> dict[str, str]:
     """Return what the ``Attributes:`` section of a class's docstring says of each."""
     section = (inspect.getdoc(owner) or "").partition("Attributes:\n")[2]
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
-    return {name: re.sub(r"``|\s*\n\s*", lambda found: "`" if found[0] == "``" else " ", text) for name, text in entries}
+    return {
+        name: re.sub(r"``|\s*\n\s*", lambda found: "`" if found[0] == "``" else " ", text)
+        for name, text in entries
+    }
 
 
 if __name__ == "__main__":

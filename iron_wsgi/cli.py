@@ -31,7 +31,7 @@ from .state import META_KEY
 VARIABLE = "IRON_SESSION_PASSWORD"
 EXIT_CODES = "Exit codes: 0 done, 1 a seal could not be opened, 2 wrong use."
 SOURCES = (
-    f"The password comes from the environment variable {VARIABLE}, or the one that --password-env names, from "
+    f"The password comes from the variable {VARIABLE}, or the one that --password-env names, from "
     "--password-file, or from a prompt; never from an argument, which every user of the machine can read. "
     'Several are JSON: {"2": "new", "1": "old"}.'
 )
@@ -117,14 +117,15 @@ def _run(argv: Sequence[str] | None, call: _Call) -> int:
     except SystemExit:  # --help
         return 0
     except SealError as error:
-        _complain(str(error))
-        return 1
+        fault, code = str(error), 1
     except (IronError, _Misuse) as error:
-        _complain(str(error))
-        return 2
+        fault, code = str(error), 2
+    except (OverflowError, RecursionError):
+        fault, code = "--iterations is too large, or the data are nested too deeply to be printed", 2
     except (EOFError, KeyboardInterrupt):
-        _complain("stopped")
-        return 2
+        fault, code = "stopped", 2
+    _complain(fault)
+    return code
 
 
 def _refuse(unknown: Sequence[str]) -> NoReturn:
@@ -202,8 +203,7 @@ def _inspect(call: _Call) -> int:
     passwords = _passwords(call, "Password (none: show what everybody can read): ")
     if passwords is not None and call.purpose is not None:
         passwords = passwords.derive(call.purpose)
-    at = now(call.clock)
-    opened = [_show(cookies, passwords, call.iterations, at) for cookies in _pasted(_text(call))]
+    opened = [_show(cookies, passwords, call) for cookies in _pasted(_text(call))]
     return 0 if all(opened) else 1
 
 
@@ -243,7 +243,7 @@ def _passwords(call: _Call, prompt: str = "Password: ") -> Passwords | None:
         if not text:
             return None
     password: Password = text.strip("\r\n")
-    if text[:1] in ("{", "[") and text.rstrip()[-1:] in ("}", "]"):
+    if text.strip()[:1] in ("{", "[") and text.strip()[-1:] in ("}", "]"):
         try:
             password = json.loads(text)
         except (ValueError, RecursionError):
@@ -269,40 +269,39 @@ def _pasted(text: str) -> list[dict[str, str]]:
     return found
 
 
-def _show(cookies: Mapping[str, str], passwords: Passwords | None, iterations: int, at: float) -> bool:
+def _show(cookies: Mapping[str, str], passwords: Passwords | None, call: _Call) -> bool:
     """Print everything about a seal. Return False if the passwords given do not open it."""
     seal = "".join(cookies.values())
     fields = fe26.parse(seal)
     attributes = len(Cookie(name="s", value="", options=CookieOptions(), max_age=DEFAULT_TTL).header) - 2
     for name, value in cookies.items():
         line = len(name) + len("=") + len(value) + attributes
-        print(
-            f"cookie   {_plain(name) or 'of unknown name'}: {len(value)} octets, with name and default",
-            end=" ",
-        )
-        print(f"attributes {line}: {line / MAX_COOKIE:.0%} of the {MAX_COOKIE} that there are")
+        label = _plain(name) or "of unknown name"
+        print(f"cookie   {label}: {len(value)} octets; with name and default attributes", end=" ")
+        print(f"{line} of {MAX_COOKIE} ({line / MAX_COOKIE:.0%})")
     print("\n   field            octets  begins      what it is")
     for number, part in enumerate(seal.partition("~")[0].split("*")):
         label, meaning = _FIELDS[number]
         # Never the whole: what is printed here, and copied from here, must not be a session.
         print(f" {number + 1} {label:<16} {len(part):>6}  {_plain(part[:8]):<10}  {meaning}")
-    print("\nexpires ", _expiry(fields.expiration, at))
+    print("\nexpires ", _expiry(fields.expiration, now(call.clock)))
     if passwords is None:
         print("proven   nothing: no password was given, and anybody could have written this")
         return True
     try:
         # At the beginning of time nothing has expired: whether it has was said above.
-        opened = fe26.unseal_at(fields, password_for(fields, passwords), now=0, iterations=iterations)
+        password = password_for(fields, passwords)
+        opened = fe26.unseal_at(fields, password, now=0, iterations=call.iterations)
     except SealError as error:
-        print(f"proven   nothing: {error}; the ids of the passwords given: {', '.join(passwords.ids)}")
+        print(f"opened   no: {error}. The ids of the passwords given: {', '.join(passwords.ids)}")
         return False
-    print(f"proven   all of it: the MAC matches under password id {fields.password_id or 'default'}")
-    print("payload ", len(opened.plaintext), "octets")
+    print(f"proven   fields 1 to 6: the MAC matches under password id {fields.password_id or 'default'}")
     _show_payload(opened.plaintext)
     return True
 
 
 def _show_payload(plaintext: bytes) -> None:
+    print("payload ", len(plaintext), "octets")
     try:
         data = StrictJSON().loads(plaintext)
     except (ValueError, RecursionError):
@@ -338,14 +337,13 @@ def _moment(at: float) -> str:
 def _pretty(data: Any) -> str:
     """Return *data* as indented JSON; with escapes if this terminal cannot show it, or would obey it."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    if str(sys.stdout.encoding).lower() == "utf-8" and text.replace("\n", "").isprintable():
-        return text
-    return json.dumps(data, indent=2)
+    is_safe = str(sys.stdout.encoding).lower() == "utf-8" and text.replace("\n", "").isprintable()
+    return text if is_safe else json.dumps(data, indent=2)
 
 
 def _plain(text: str) -> str:
     """Return *text* with all but printable ASCII spelt out, so that it cannot move the cursor."""
-    return "".join(character if " " <= character <= "~" else ascii(character)[1:-1] for character in text)
+    return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text)
 
 
 def _complain(message: str) -> None:

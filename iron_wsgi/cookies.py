@@ -28,7 +28,7 @@ SameSite = Literal["Lax", "Strict", "None"]
 # Printable ASCII without the characters that end or split a name. Wider than RFC 9110's token by '/', ':' and
 # the like, which browsers and every peer but jshttp/cookie 0.7 accept.
 _NAME = re.compile(r"[!#-+\--:<>-\[\]-~]+")
-_PATH = re.compile(r"/[!-:<-~]*")
+_PATH = re.compile(r"/[A-Za-z0-9_.\-~%!$&'()*+,/:=@]*")  # what stands in a path unquoted (RFC 3986 3.3)
 _DOMAIN = re.compile(
     r"\.?(?:[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
@@ -72,7 +72,7 @@ class CookieOptions:
         if not isinstance(self.path, str) or not _PATH.fullmatch(self.path) or len(self.path) > MAX_ATTRIBUTE:
             _refuse(
                 "path",
-                "must begin with '/' and be printable ASCII without ';' and spaces, 1024 octets at most",
+                "must begin with '/' and hold only what a URL's path may, 1024 octets at most",
             )
         if self.domain is not None:
             _check_domain(self.domain)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import final
 
-from .cookies import MAX_CHUNKS, MAX_COOKIE, Cookie, CookieJar, CookieOptions, chunk_name, deletion
-from .errors import ConfigError, CookieTooLarge, RefusalReason, Refused
+from .cookies import MAX_CHUNKS, Cookie, CookieJar, CookieOptions, chunk_name, deletion
+from .errors import ConfigError, CookieTooLarge, PayloadError, RefusalReason, Refused
 from .events import Event, EventKind, Reporter, notices
 from .options import SessionOptions
 from .outcome import NOTHING, Outcome
+from .packing import pack
 from .sealer import now
 from .state import MAX_ID, State
 from .vault import SealVault, Vault
 
 MAX_CANDIDATES = 4  # values tried per request: tossed junk cannot sign a visitor out, nor cost much
 FOREVER = 34_560_000  # seconds; 400 days, the longest that browsers keep a cookie (RFC 6265bis 5.5)
-PROXY_WARNING = 3000  # octets; nginx answers 502 near 3,900 with its default proxy_buffer_size of 4 KB
-MIN_CHUNK = 256  # octets; with less room than this the attributes are the problem, not the data
 
 # Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
 # read it.
@@ -95,18 +94,13 @@ class Engine:
         if status >= 500 and not self.options.save_on_error and not renew:
             return self._unwritten(state)
         # 3. Changes. A session that was emptied is over.
-        changed = state.is_changed()
-        write = self.options.auto_commit and changed
+        write = self.options.auto_commit and state.is_changed()
         if write and not state.data and not renew:
             state.modified = False
             return self._unwritten(state) if state.is_kept else self._deletion(state, attributes)
         # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
         if write or (status != 304 and (renew or self._is_due(state))):
-            is_first = state.saved is None
-            outcome = self._sealed(state, attributes, expires_at)
-            if is_first and (state.is_new or not changed):
-                self._report("created" if state.is_new else "renewed", state)
-            return outcome
+            return self._written(state, attributes, expires_at, asked=write or renew)
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
         if state.refused and not state.is_kept and state.saved is None:
             return self._deletion(state, attributes)
@@ -143,8 +137,8 @@ class Engine:
 
     def _new_id(self) -> str:
         sid = self.options.generate_id()
-        if not isinstance(sid, str) or not 0 < len(sid) <= MAX_ID:
-            msg = f"generate_id must return a string of 1 to {MAX_ID} characters"
+        if not isinstance(sid, str) or not sid.isascii() or not 0 < len(sid) <= MAX_ID:
+            msg = f"generate_id must return a string of 1 to {MAX_ID} ASCII characters"
             raise ConfigError(msg)
         return sid
 
@@ -216,16 +210,26 @@ class Engine:
             return end
         return min(state.issued_at + self.options.absolute_timeout, math.inf if end is None else end)
 
-    def _sealed(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+    def _written(
+        self, state: State, attributes: CookieOptions, expires_at: float | None, *, asked: bool
+    ) -> Outcome:
+        """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
+        is_change = state.is_changed()
         state.modified = True  # until it is written: a failure must not pass for a save
-        whole, end = self._whole(state, attributes, expires_at)
-        cookies = self._fitted(state, whole)
-        self._warn_of_proxies(cookies)
-        state.modified = False
-        state.is_outdated = False
+        try:
+            whole, end = self._whole(state, attributes, expires_at)
+            cookies = pack(whole, state, self.options)
+        except (PayloadError, CookieTooLarge) as error:
+            if asked:
+                raise
+            state.modified = False
+            notices.say("not renewed", self.options.cookie_name, f"it was not renewed: {error}")
+            return self._unwritten(state)
+        state.modified = state.is_outdated = state.is_kept = False
         state.expires_at = end
         state.refused = None
-        state.is_kept = False
+        if state.saved is None and (state.is_new or not is_change):
+            self._report("created" if state.is_new else "renewed", state)
         state.saved = Outcome(cookies, vary=True, private=True, name=self.options.cookie_name)
         return state.saved
 
@@ -246,61 +250,6 @@ class Engine:
             expires=attributes.expires,
         )
         return cookie, end
-
-    def _fitted(self, state: State, whole: Cookie) -> tuple[Cookie, ...]:
-        """Return the cookies that carry *whole*, and deletions for those that must not stay beside them."""
-        name, attributes = whole.name, whole.options
-        chunked = self.options.overflow == "chunk"
-        if len(whole.header) <= MAX_COOKIE:
-            stale = [one for one in state.came if one != name]
-            if chunked and chunk_name(name, 0) not in stale:
-                # A parallel response may just have written chunks; without name.0 they are never read.
-                stale.append(chunk_name(name, 0))
-            return (whole, *(deletion(one, attributes) for one in stale))
-        if not chunked:
-            raise self._too_large(
-                state, len(whole.header), MAX_COOKIE, "Store less, or set overflow='chunk'."
-            )
-        chunks = self._chunks(state, whole)
-        written = {chunk.name for chunk in chunks}
-        stale = [name, *(one for one in state.came if one != name and one not in written)]
-        return (*chunks, *(deletion(one, attributes) for one in stale))
-
-    def _chunks(self, state: State, whole: Cookie) -> list[Cookie]:
-        def chunk(index: int, part: str) -> Cookie:
-            name = chunk_name(whole.name, index)
-            return Cookie(
-                name=name, value=part, options=whole.options, max_age=whole.max_age, expires=whole.expires
-            )
-
-        room = MAX_COOKIE - len(chunk(0, "").header)
-        if room < MIN_CHUNK:
-            msg = (
-                f"the cookie's name and attributes leave {room} octets for data; shorten name, path or domain"
-            )
-            raise CookieTooLarge(msg, size=len(whole.header), limit=MAX_COOKIE)
-        parts = [whole.value[start : start + room] for start in range(0, len(whole.value), room)]
-        limit = self.options.max_chunks
-        if len(parts) > limit:
-            advice = f"It needs {len(parts)} cookies, max_chunks is {limit}; keep the data elsewhere."
-            raise self._too_large(state, len(whole.value), room * limit, advice)
-        return [chunk(index, part) for index, part in enumerate(parts)]
-
-    def _too_large(self, state: State, size: int, limit: int, advice: str) -> CookieTooLarge:
-        sizes = [(key, len(self.options.serializer.dumps({key: value}))) for key, value in state.data.items()]
-        largest = sorted(sizes, key=lambda entry: entry[1], reverse=True)[:3]
-        message = f"the session cookie would be {size} octets, and {limit} is the limit. {advice}"
-        notices.say("too large", self.options.cookie_name, f"it was not set: {size} octets, limit {limit}")
-        return CookieTooLarge(message, size=size, limit=limit, largest=largest)
-
-    def _warn_of_proxies(self, cookies: Iterable[Cookie]) -> None:
-        octets = sum(len(cookie.header) for cookie in cookies)
-        if octets > PROXY_WARNING:
-            notices.say(
-                "proxy",
-                self.options.cookie_name,
-                f"{octets} octets in one response; a proxy may answer 502 (nginx: raise proxy_buffer_size)",
-            )
 
     def _deletion(self, state: State, attributes: CookieOptions) -> Outcome:
         """Return deletions of all that came or was saved; nothing where there is nothing to delete."""

@@ -172,14 +172,8 @@ class Passwords:
         raise TypeError(msg)
 
 
-Password: TypeAlias = (
-    str
-    | Mapping[int, str]
-    | Mapping[str, str]
-    | Mapping[int | str, str]
-    | Sequence[Mapping[str, Any]]
-    | Passwords
-)
+# A Mapping's key is invariant: no narrower type takes {1: ...}, {"1": ...} and {"default": ...} alike.
+Password: TypeAlias = str | Mapping[Any, str] | Sequence[Mapping[str, Any]] | Passwords
 """Every form that ``password=`` takes; see `Passwords.parse`."""
 
 

@@ -17,6 +17,7 @@ from .passwords import Password, Passwords
 from .payload import StrictJSON
 
 DEFAULT_TTL = 1_209_600  # 14 days, as iron-session 9
+MAX_SECONDS = 1e11  # some 3,000 years; larger numbers are milliseconds by mistake, or an attack
 
 Clock: TypeAlias = Callable[[], float]
 """A function that returns epoch seconds, as `time.time` does."""
@@ -218,7 +219,7 @@ def seconds(duration: float | timedelta, name: str) -> float:
         ConfigError: It is negative, infinite or no number; the message calls it *name*.
     """
     value = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e11:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MAX_SECONDS:
         msg = f"{name} must be a number of seconds or a timedelta, 0 or more, not {duration!r}"
         raise ConfigError(msg)
     return value

@@ -59,9 +59,9 @@ class DictJar:
             session["user"] = 7
         following = DictJar(jar.cookies)  # the browser's next request
 
-    An outcome takes the place of earlier ones that name one of its cookies. The browser drops a cookie whose
-    name and value exceed 4096 octets, and a Secure one that came over plain http (RFC 6265bis 5.6, 5.7). It
-    keeps the others however old they are, since no server may rely on a browser that forgets.
+    The browser drops a cookie whose name and value exceed 4096 octets, and a Secure one that came over plain
+    http (RFC 6265bis 5.6 and 5.7). It keeps the others however old they are, since no server may rely on a
+    browser that forgets.
 
     Attributes:
         sent: Every outcome that was sent, in order.
@@ -79,7 +79,7 @@ class DictJar:
         self.sent: list[Outcome] = []
         self._came = dict(cookies or {})
         self._https = https
-        self._standing: list[Outcome] = []
+        self._standing: dict[str, Outcome] = {}
         self._is_closed = False
 
     def read(self, name: str) -> Sequence[str]:
@@ -88,18 +88,17 @@ class DictJar:
         return (came,) if isinstance(came, str) else tuple(came)
 
     def send(self, outcome: Outcome) -> None:
-        """Put *outcome* on the response.
+        """Put *outcome* on the response, in place of an earlier one of the same session.
 
         Raises:
-            HeadersAlreadySent: After `close`.
+            HeadersAlreadySent: It has cookies, and the jar is closed.
         """
-        if self._is_closed:
+        if self._is_closed and outcome.cookies:
             msg = "this DictJar is closed: its response's headers have gone out; save before jar.close()"
             raise HeadersAlreadySent(msg)
-        self.sent.append(outcome)
-        names = _names(outcome)
-        self._standing = [earlier for earlier in self._standing if not names & _names(earlier)]
-        self._standing.append(outcome)
+        if not self._is_closed:
+            self.sent.append(outcome)
+            self._standing[outcome.name] = outcome
 
     def close(self) -> None:
         """Let the response's headers go out: nothing can be sent any more."""
@@ -107,12 +106,13 @@ class DictJar:
 
     @property
     def outcome(self) -> Outcome:
-        """What the response carries now."""
-        standing = self._standing
+        """What the response carries now, of all its sessions; the name is that of the last to come."""
+        standing = self._standing.values()
         return Outcome(
             tuple(cookie for outcome in standing for cookie in outcome.cookies),
             vary=any(outcome.vary for outcome in standing),
             private=any(outcome.private for outcome in standing),
+            name=next(reversed(self._standing), ""),
         )
 
     @property
@@ -166,6 +166,7 @@ class HasValue(Protocol):
     @property
     def value(self) -> str:
         """The cookie's value."""
+        ...
 
 
 HeldCookies: TypeAlias = "Mapping[str, str | Sequence[str] | HasValue | None] | Iterable[Mapping[str, Any]]"
@@ -195,7 +196,7 @@ def load_session(
     """
     held: dict[str, list[str]] = {}
     if isinstance(cookies, Mapping):
-        held = {name: _values(cookie) for name, cookie in cookies.items()}
+        held = {str(name): _values(cookie) for name, cookie in cookies.items()}
     else:
         for cookie in cookies:
             held.setdefault(cookie["name"], []).append(cookie["value"])
@@ -242,15 +243,14 @@ class JarContract:
     def test_every_value_sent_under_a_name_is_read_unchanged_in_the_order_of_the_header(self) -> None:
         """Of several cookies the engine chooses, so it has to see them all."""
         seal = "Fe26.2*1*0a*A-_z*B*1800000000000*0b*C~2"
-        sent = [("session", seal), ("other", "x"), ("session", "1"), ("session", seal)]
+        sent = [("session", "2"), ("other", "x"), ("session", seal), ("session", "1"), ("session", "2")]
         jar, _ = self.exchange(sent, [])
-        _same(list(jar.read("session")), [seal, "1", seal], "every value, in the order of the header")
+        _same(list(jar.read("session")), ["2", seal, "1", "2"], "every value, in the order of the header")
 
     def test_a_name_that_was_not_sent_has_no_values(self) -> None:
         """Neither None nor an error."""
         for sent in ([], [("other", "x")]):
-            jar, _ = self.exchange(sent, [])
-            _same(list(jar.read("session")), [], "no values under a name that was not sent")
+            _same(list(self.exchange(sent, [])[0].read("session")), [], "no values where none was sent")
 
     def test_only_the_very_name_is_read(self) -> None:
         """Names are compared whole, and with regard to case (RFC 6265bis 5.7)."""
@@ -262,24 +262,25 @@ class JarContract:
     def test_sending_does_not_change_what_is_read(self) -> None:
         """The request stays what it was."""
         jar, _ = self.exchange([("session", "came")], [])
-        jar.send(Outcome((_cookie("session", "sent"),)))
+        jar.send(_outcome(_cookie("session", "sent")))
         _same(list(jar.read("session")), ["came"], "the request's cookie")
 
     def test_each_cookie_of_an_outcome_becomes_one_set_cookie_line(self) -> None:
         """With all its attributes; deletions are cookies too."""
         jar, headers = self.exchange([], [])
         cookies = (_cookie("session.0", "a"), _cookie("session.1", "b"), deletion("session", CookieOptions()))
-        jar.send(Outcome(cookies))
+        jar.send(_outcome(*cookies))
         _same(_set_cookies(headers()), [cookie.header for cookie in cookies], "one line per cookie")
 
     def test_a_later_outcome_takes_the_place_of_an_earlier_one(self) -> None:
         """One line per name goes out: the last intent."""
         jar, headers = self.exchange([], [])
-        jar.send(Outcome((_cookie("session.0", "a"), _cookie("session.1", "b"))))
-        jar.send(Outcome((_cookie("session", "c"), _cookie("session.0", "d"))))
-        last = deletion("session", CookieOptions())
-        jar.send(Outcome((last,)))
+        jar.send(_outcome(_cookie("session.0", "a"), _cookie("session.1", "b")))
+        last = _cookie("session", "c")
+        jar.send(_outcome(last))
         _same(_set_cookies(headers()), [last.header], "the last outcome, alone")
+        jar.send(_outcome())
+        _same(_set_cookies(headers()), [], "nothing, as the last outcome says")
 
     def test_two_sessions_of_one_exchange_both_keep_their_cookies(self) -> None:
         """An outcome takes the place of its own session's, not of another's."""
@@ -297,24 +298,25 @@ class JarContract:
         before = [("X-One", "1"), ("Set-Cookie", 'theme="dark"; Path=/'), ("x-one", "\u00e9; 2")]
         jar, headers = self.exchange([], list(before))
         for value in ("a", "b"):
-            outcome = Outcome((_cookie("session", value),))
-            jar.send(outcome)
-            ours = [("Set-Cookie", cookie.header) for cookie in outcome.cookies]
-            _same([line for line in headers() if line not in ours], before, "the application's headers")
+            cookie = _cookie("session", value)
+            jar.send(_outcome(cookie))
+            others = [line for line in headers() if line[1] != cookie.header]
+            _same(others, before, "the application's headers")
 
     def test_caches_are_told(self) -> None:
         """By ``Vary``, and by ``Cache-Control`` where a cookie goes out."""
         jar, headers = self.exchange([], [("Vary", "Accept")])
-        jar.send(Outcome((_cookie("session", "a"),), vary=True, private=True))
+        jar.send(_outcome(_cookie("session", "a"), vary=True, private=True))
         told = [line for line in headers() if line[0] != "Set-Cookie"]
         expected = [("Vary", "Accept, Cookie"), ("Cache-Control", "private, no-store")]
         _same(told, expected, "what caches are told")
 
     def test_what_would_be_lost_is_refused(self) -> None:
-        """A cookie that is never set must not pass for a saved session."""
+        """A cookie that is never set must not pass for a saved session; without one nothing is lost."""
         jar = self.closed_jar()
+        jar.send(_outcome(vary=True))
         try:
-            jar.send(Outcome((_cookie("session", "a"),)))
+            jar.send(_outcome(_cookie("session", "a")))
         except HeadersAlreadySent:
             return
         msg = "send() on a jar that cannot send must raise HeadersAlreadySent"
@@ -325,8 +327,8 @@ def _cookie(name: str, value: str) -> Cookie:
     return Cookie(name=name, value=value, options=CookieOptions(), max_age=60)
 
 
-def _names(outcome: Outcome) -> set[str]:
-    return {cookie.name for cookie in outcome.cookies}
+def _outcome(*cookies: Cookie, vary: bool = False, private: bool = False) -> Outcome:
+    return Outcome(cookies, vary=vary, private=private, name="session")
 
 
 def _set_cookies(headers: Iterable[tuple[str, str]]) -> list[str]:

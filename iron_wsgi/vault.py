@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from typing import Any, Protocol, final
 from urllib.parse import unquote
 
 from . import seal as fe26
 from .errors import PayloadError, Refused, SealError
 from .options import SessionOptions
-from .sealer import now, password_for
+from .sealer import MAX_SECONDS, now, password_for
 from .state import FLASH_KEY, MAX_ID, META_KEY, State
 
 MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
@@ -175,18 +174,13 @@ def _is_legacy(data: dict[str, Any]) -> bool:
 
 
 def _check_stamps(meta: object) -> None:
-    """Refuse stamps that are not what they should be: a comparison with them would decide trust."""
+    """Refuse stamps that are not what they should be: comparisons with them decide trust."""
     if not isinstance(meta, dict):
         raise Refused("invalid")
     sid = meta.get("sid", "-")
-    if not isinstance(sid, str) or not 0 < len(sid) <= MAX_ID:
+    if not isinstance(sid, str) or not sid.isascii() or not 0 < len(sid) <= MAX_ID:
         raise Refused("invalid")
     for name in ("iat", "ttl", "exp"):
-        moment = meta.get(name, 0)
-        if (
-            isinstance(moment, bool)
-            or not isinstance(moment, (int, float))
-            or not math.isfinite(moment)
-            or moment < 0
-        ):
+        stamp = meta.get(name, 1)
+        if isinstance(stamp, bool) or not isinstance(stamp, (int, float)) or not 0 < stamp < MAX_SECONDS:
             raise Refused("invalid")

@@ -17,7 +17,7 @@ class Kind(NamedTuple):
         title: How it is called on pages.
         purpose: What it is for.
         temptation: What somebody who changes it hopes for.
-        target: The place of the character that is changed: 0 the first, -1 the last, None the one in the middle.
+        target: The place of the character that is changed: 0 the first, -1 the last, None the middle one.
         reading: Returns what somebody without the password learns from the part's text.
     """
 

@@ -1,7 +1,7 @@
 """A playground for sealed sessions: sign in, look at the cookie, change it, break it.
 
-No framework: Werkzeug reads requests and finds routes, iron_wsgi keeps the session. `application` is what a WSGI
-server serves; nothing is kept on the server but the passwords.
+No framework: Werkzeug reads requests and finds routes, iron_wsgi keeps the session. `application` is what a
+WSGI server serves; nothing is kept on the server but the passwords.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException
 from werkzeug.routing import Map, Rule
@@ -31,9 +31,10 @@ from iron_wsgi import (
     unseal_data,
 )
 
-from . import pages
-from .anatomy import KINDS, cut, tampered
+from . import pages, session_page
+from .anatomy import cut, tampered
 from .keyring import COOKIE, Keyring
+from .session_page import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -52,8 +53,12 @@ HEADERS: Final = {
 }
 
 STALE: Final = (
-    "The form was not made for the session you have now, so nothing was done. Perhaps the session ended, or you signed "
-    "in or out in another window. Go back, load the page again, and try once more."
+    "The form was not made for the session you have now, so nothing was done. Perhaps the session ended, or "
+    "you signed in or out in another window. Go back, load the page again, and try once more."
+)
+
+MARK_CHANGED: Final = (
+    "You changed the mark, and you are still signed in: it is not authenticated, so nothing depends on it."
 )
 
 
@@ -128,7 +133,7 @@ class Playground:
     # Signing in and out.
 
     def sign_in_form(self, _request: Request, session: Session) -> Response:
-        """Show the form, with a token in a session of its own: nobody can sign a visitor in from another site."""
+        """Show the form, with a token in a session of its own: no other site can sign a visitor in."""
         if "user" in session:
             return redirect("/session", 303)
         token = session.setdefault("csrf", secrets.token_urlsafe(16))
@@ -143,7 +148,9 @@ class Playground:
             return _page(pages.sign_in(ACCOUNT, session["csrf"], wrong_name=name[:100]), status=403)
         session.regenerate(clear=True)
         session.update(user=name, csrf=secrets.token_urlsafe(16), items=[], cart={"apples": 0})
-        return _saved(session, "Welcome. This message is a flash: it was in your cookie, and it is gone already.")
+        return _saved(
+            session, "Welcome. This message is a flash: it was in your cookie, and it is gone already."
+        )
 
     def sign_out(self, _request: Request, session: Session) -> Response:
         """End the session."""
@@ -155,20 +162,16 @@ class Playground:
     def session(self, request: Request, session: Session) -> Response:
         """Show the session and its cookie, or why there is none."""
         changed = request.args.get("changed")
-        if changed not in {kind.name for kind in KINDS}:
-            changed = None
         if "user" not in session:
             state = session.state
             reason, is_kept = (state.refused, state.is_kept) if state else (None, False)
             return _page(pages.anonymous(reason=reason, is_kept=is_kept, changed=changed))
         notice = session.pop_flash("notice")
         if changed == "mark":
-            notice = (
-                "You changed the mark, and you are still signed in: it is not authenticated, so nothing is decided by it."
-            )
+            notice = MARK_CHANGED
         options = self._keyring.options(request.environ)
-        came = _cookie_of(request)
-        visit = pages.Visit(
+        came, payload = self._cookie(request)
+        visit = Visit(
             user=session["user"],
             token=session["csrf"],
             notice=notice,
@@ -181,11 +184,11 @@ class Playground:
             ends_at=session.issued_at + (options.absolute_timeout or 0),
             size=session.size,
             cookie=cut(came),
-            payload=unseal_data(came, password=options.password, clock=options.clock),
+            payload=payload,
             password_ids=options.password.ids,
             sealing_id=options.password.sealing_id,
         )
-        return _page(pages.session(visit))
+        return _page(session_page.session(visit))
 
     def add_item(self, request: Request, session: Session) -> Response:
         """Change a list inside the session."""
@@ -212,16 +215,16 @@ class Playground:
         session.unset("padding")
         return _saved(session, "Everything that you put in is out again.")
 
-    def rotate(self, _request: Request, session: Session) -> Response:
-        """Make a new password. This request still runs with the old one; the next one seals with the new."""
-        number = self._keyring.rotate()
-        return _saved(session, f"Password {number} was made, and seals from now on. You are still signed in.")
+    def rotate(self, _request: Request, _session: Session) -> Response:
+        """Make a new password. Sessions follow by themselves, each when it is used next."""
+        self._keyring.rotate()
+        return redirect("/session#rotation", 303)
 
     def tamper(self, request: Request, session: Session) -> Response:
         """Send the visitor's own cookie back, with one character changed."""
         part = request.form.get("part", "")
         try:
-            value = tampered(_cookie_of(request), part)
+            value = tampered(self._cookie(request)[0], part)
         except KeyError:
             raise BadRequest("The cookie has no such part.") from None
         # Otherwise a renewal that is due just now would put a good cookie behind the bad one.
@@ -232,6 +235,15 @@ class Playground:
         response.headers.add("Set-Cookie", bad.header)
         response.cache_control.no_store = True
         return response
+
+    def _cookie(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Return the session's cookie as it came in, and what it holds."""
+        password = self._keyring.options(request.environ).password
+        # There may be others of its name, from another folder or another program on this machine.
+        for cookie in EnvironJar(request.environ).read(COOKIE):
+            if payload := unseal_data(cookie, password=password, clock=self._clock):
+                return cookie, payload
+        raise Forbidden(STALE)
 
 
 def create_application(clock: Callable[[], float] = time.time) -> IronSessionMiddleware:
@@ -250,11 +262,6 @@ def _check_token(request: Request, session: Session) -> None:
         raise Forbidden(STALE)
     if "user" not in session and request.path != "/sign-in":
         raise Forbidden("Sign in first.")
-
-
-def _cookie_of(request: Request) -> str:
-    """Return the session cookie as it came in."""
-    return EnvironJar(request.environ).read(COOKIE)[0]
 
 
 def _saved(session: Session, notice: str) -> Response:

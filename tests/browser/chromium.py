@@ -36,7 +36,7 @@ FLAGS: Final = (
     "--remote-debugging-pipe",
 )
 
-# Puts the two pipes where Chromium looks for them, then becomes Chromium. Not preexec_fn: servers run in threads.
+# Puts the pipes where Chromium looks for them, then becomes Chromium. Not preexec_fn: servers run in threads.
 _START: Final = (
     "import fcntl, os, sys\n"
     "pipes = [fcntl.fcntl(int(pipe), fcntl.F_DUPFD, 10) for pipe in sys.argv[1:3]]\n"
@@ -56,7 +56,16 @@ class Chromium:
         self._in, theirs_out = os.pipe()
         # Chromium's words on standard error are many and say nothing of the page.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, str(theirs_in), str(theirs_out), program, *FLAGS, f"--user-data-dir={profile}"],
+            [
+                sys.executable,
+                "-c",
+                _START,
+                str(theirs_in),
+                str(theirs_out),
+                program,
+                *FLAGS,
+                f"--user-data-dir={profile}",
+            ],
             pass_fds=(theirs_in, theirs_out),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -78,7 +87,12 @@ class Chromium:
         """Call a method of the protocol and return its result."""
         self._number += 1
         number = self._number
-        message = {"id": number, "method": method, "params": parameters, **({"sessionId": tab} if tab else {})}
+        message = {
+            "id": number,
+            "method": method,
+            "params": parameters,
+            **({"sessionId": tab} if tab else {}),
+        }
         os.write(self._out, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + ANSWER_WITHIN
         while True:
@@ -90,7 +104,9 @@ class Chromium:
 
     def events(self, method: str, tab: str) -> list[dict[str, Any]]:
         """Take the events of a kind that a tab has sent so far."""
-        taken = [event for event in self._events if event["method"] == method and event.get("sessionId") == tab]
+        taken = [
+            event for event in self._events if event["method"] == method and event.get("sessionId") == tab
+        ]
         self._events = [event for event in self._events if event not in taken]
         return [event["params"] for event in taken]
 
@@ -138,6 +154,7 @@ class Tab:
         self._identity = identity
         for domain in ("Page", "DOM", "Network", "Log", "Accessibility"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setScrollbarsHidden", hidden=True)
         self.resize(1200)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:

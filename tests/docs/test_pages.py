@@ -1,4 +1,4 @@
-"""The pages are whole: generated ones are up to date, links lead somewhere, and Sphinx has nothing to complain of."""
+"""The pages are whole: generated ones are up to date, links lead somewhere, and Sphinx finds no fault."""
 
 from __future__ import annotations
 
@@ -56,11 +56,15 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     )
 
 
+_SPHINX: Final = (sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q")
+_LEAVE_OUT: Final = not HAS_SPHINX and os.environ.get("CI") != "true"
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_SPHINX and os.environ.get("CI") != "true", reason="the extra `docs` is not installed")
+@pytest.mark.skipif(_LEAVE_OUT, reason="the extra `docs` is not installed")
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", tmp_path / "doctrees", DOCS, tmp_path / "html"],
+        [*_SPHINX, "-d", tmp_path / "doctrees", DOCS, tmp_path / "html"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -25,7 +25,7 @@ SITE: Final = "https://shop.example"
 
 @pytest.fixture(autouse=True)
 def password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESSION_PASSWORD", PASSWORD)
+    monkeypatch.setenv("IRON_SESSION_PASSWORD", PASSWORD)
 
 
 def load(page: str, title: str) -> Any:
@@ -62,7 +62,8 @@ def test_the_smallest_flask_program_counts_visits() -> None:
 
 
 def test_the_smallest_django_program_counts_visits(tmp_path: Path) -> None:
-    (tmp_path / "visits_django.py").write_text(snippet("README.md", "visits_django.py").code, encoding="utf-8")
+    code = snippet("README.md", "visits_django.py").code
+    (tmp_path / "visits_django.py").write_text(code, encoding="utf-8")
     visit = (
         "import django, visits_django; django.setup()\n"
         "from django.test import Client; browser = Client()\n"

@@ -117,8 +117,8 @@ def waitress(application: WSGIApplication) -> Iterator[str]:
     over = threading.Event()
 
     def serve() -> None:
-        # In turns instead of by server.run(), which only an interrupt of the whole process ends. The workers go
-        # first: they wake the loop through a pipe that closing takes away.
+        # In turns instead of by server.run(), which only an interrupt of the whole process ends. The workers
+        # go first: they wake the loop through a pipe that closing takes away.
         while not over.is_set():
             wasyncore.loop(timeout=0.02, map=server._map, count=1)
         server.task_dispatcher.shutdown()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ENDS_WITHIN: Final = 60  # seconds
@@ -42,6 +43,8 @@ case "$1 $2" in
     "-m venv") exec make_environment "$3" ;;
     "-m virtualenv") exit 1 ;;
     "-m pip")
+        left=100
+        while [ -e "$MACHINE/pip-waits" ] && [ "$left" -gt 0 ]; do left=$((left - 1)); sleep 0.1; done
         [ ! -e "$MACHINE/pip-fails" ] || { cat "$MACHINE/pip-fails"; exit 1; }
         ;;
     *) exec "$REAL_PYTHON" "$@" ;;
@@ -155,6 +158,16 @@ class Machine:
     def installations(self) -> list[str]:
         """The calls of pip that install something."""
         return [call for call in self.calls if call.startswith("python -m pip install")]
+
+    @contextmanager
+    def pip_waits(self) -> Iterator[None]:
+        """Hold every installation up meanwhile, for ten seconds at most."""
+        path = self.folder / "pip-waits"
+        path.touch()
+        try:
+            yield
+        finally:
+            path.unlink()
 
     def pip_fails(self, output: str) -> None:
         """Make every later installation fail, or work again where `output` is empty."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.parts import program
-
 from .machine import BROKEN_VENV, ENDS_WITHIN, ROOT, TOO_OLD, Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Many starts of many programs, each quick.
+pytestmark = pytest.mark.slow
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 VIRTUALENV = '#!/bin/sh\necho "virtualenv $*" >>"$MACHINE/calls"\nexec make_environment "$3"\n'
@@ -29,16 +30,6 @@ def _started(machine: Machine, **options: Any) -> subprocess.CompletedProcess[st
     assert run.returncode == 0, run.stderr
     assert "GET / answered 200" in run.stdout
     return run
-
-
-@pytest.mark.needs("shellcheck")
-def test_shellcheck_finds_nothing_to_say() -> None:
-    scripts = ["scripts/demo", "scripts/test", "scripts/_env", ".ci/run"]
-    run = subprocess.run(
-        [program("shellcheck"), "-x", *scripts], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert run.stdout + run.stderr == ""
-    assert run.returncode == 0
 
 
 @pytest.mark.parametrize("shell", [pytest.param("dash", marks=pytest.mark.needs("dash")), "bash", "sh"])
@@ -232,19 +223,32 @@ def test_a_failed_installation_shows_the_end_of_its_log_and_is_tried_again(machi
     assert len(machine.installations) == 2
 
 
+def _checking(machine: Machine) -> subprocess.Popen[str]:
+    """A check of the demo that runs; its output can be read as it comes."""
+    return subprocess.Popen(
+        machine.command("demo", "--check"),
+        env=machine.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _read_until(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stderr
+    while words not in (line := process.stderr.readline()):
+        assert line, f"it ended without saying: {words}"
+
+
 def test_two_at_once_install_once(machine: Machine) -> None:
-    both = [
-        subprocess.Popen(
-            machine.command("demo", "--check"),
-            env=machine.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=ENDS_WITHIN)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    with machine.pip_waits():
+        first = _checking(machine)
+        _read_until(first, "This happens once.")
+        second = _checking(machine)
+        _read_until(second, f"Waiting for process {first.pid}")
+    for process in (first, second):
+        _, said = process.communicate(timeout=ENDS_WITHIN)
+        assert process.returncode == 0, said
     assert len(machine.installations) == 1
 
 
@@ -274,7 +278,6 @@ def test_arguments_with_spaces_reach_pytest_as_they_are(machine: Machine) -> Non
     assert "1 passed, 1 deselected" in run.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.needs("registry")
 def test_a_fresh_clone_serves_and_git_sees_no_change(tmp_path: Path) -> None:
     checkout = tmp_path / "a checkout"

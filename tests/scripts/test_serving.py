@@ -18,6 +18,9 @@ from .machine import ENDS_WITHIN, Machine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Each starts a server.
+pytestmark = pytest.mark.slow
+
 HOST = "127.0.0.1"
 
 

@@ -65,6 +65,16 @@ def test_any_other_path_is_accepted(good: str) -> None:
     assert CookieOptions(path=good).path == good
 
 
+@pytest.mark.parametrize("path", ["/" + chr(code) for code in range(33, 127) if chr(code) != ";"])
+def test_a_path_goes_out_as_it_was_given(path: str) -> None:
+    # A quoted one would be another path, or, longer than 1024 octets, none at all.
+    try:
+        options = CookieOptions(path=path)
+    except ConfigError:
+        return
+    assert attributes(Cookie(name="s", value="x", options=options).header)["path"] == path
+
+
 @pytest.mark.parametrize(
     "bad", ["", ".", "-a.example", "a..example", "bücher.example", 7, *(f"a{one}b" for one in INJECTIONS)]
     + [".".join(["x" * 60] * 20), "x" * 64 + ".example", "a.example:8000"],

@@ -15,6 +15,9 @@ from tests.parts import MissingPart, install_packages
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Most start a pytest of their own.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
