@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.wrappers import Request, Response
 
+    from .session import Session
+
 SESSIONS_KEY = "iron_wsgi.sessions"
 """Where an environ keeps its sessions by cookie name, so that one cookie has one session."""
 
@@ -30,7 +32,9 @@ class EnvironJar:
 
     def __init__(self, environ: WSGIEnvironment, headers: HeaderList | None = None) -> None:
         """Read from *environ*; send into *headers*."""
-        self.iron_sessions = environ.setdefault(SESSIONS_KEY, {})
+        # Where nothing can be sent, a session is not left behind for those who can.
+        shared = {} if headers is None else environ.setdefault(SESSIONS_KEY, {})
+        self.iron_sessions: dict[str, Session] = environ.get(SESSIONS_KEY, shared)
         self._environ = environ
         self._headers = headers
         self._cookies: MultiDict[str, str] | None = None

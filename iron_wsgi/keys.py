@@ -10,6 +10,7 @@ from .errors import ConfigError, InvalidSeal
 
 MIN_PASSWORD_LENGTH = 32  # UTF-16 units, as every peer counts
 INTEGRITY_KEY_LENGTH = 32
+MAX_ITERATIONS = 2**31 - 1  # what OpenSSL counts
 
 Algorithm = Literal["aes-256-cbc", "aes-128-ctr"]
 KEY_LENGTHS: dict[Algorithm, int] = {"aes-256-cbc": 32, "aes-128-ctr": 16}
@@ -89,8 +90,8 @@ def check_password(password: str) -> None:
 def _derive(password: str, salt: bytes, length: int, iterations: int) -> bytes:
     """Return a key. The salt is used as text, as the peers do, never decoded from hexadecimal."""
     check_password(password)
-    if iterations < 1:
-        msg = "iterations must be at least 1"
+    if not 1 <= iterations <= MAX_ITERATIONS:
+        msg = f"iterations must be between 1 and {MAX_ITERATIONS}"
         raise ConfigError(msg)
     if not salt:
         msg = "the seal has no salt, so it was not made under a password"

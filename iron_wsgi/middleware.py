@@ -147,7 +147,8 @@ def get_iron_session(
     the same session is returned.
 
     Args:
-        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods (and a ``__dict__``).
+        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods. One without a ``__dict__``
+            cannot remember its session.
         options: Ready-made options; cheaper than single settings.
         **settings: The options, see `SessionOptions`, where *options* is not given.
 
@@ -158,7 +159,7 @@ def get_iron_session(
         options = SessionOptions(**settings)
     elif settings:
         options = options.replace(**settings)
-    sessions: dict[str, Session] = vars(jar).setdefault("iron_sessions", {})
+    sessions: dict[str, Session] = getattr(jar, "__dict__", {}).setdefault("iron_sessions", {})
     name = options.cookie_name
     if name not in sessions:
         sessions[name] = Session(CookieExchange(Engine(options), jar))
@@ -187,6 +188,7 @@ class _Response:
         "_environ",
         "_exchange",
         "_headers",
+        "_is_sent",
         "_outcome",
         "_start",
         "_was_changed",
@@ -205,6 +207,7 @@ class _Response:
         self._write: Callable[[bytes], object] | None = None
         self._cookies: MultiDict[str, str] | None = None
         self._outcome = NOTHING
+        self._is_sent = False
         self._was_changed = False
 
     # The jar.
@@ -215,7 +218,7 @@ class _Response:
         return self._cookies.getlist(name)
 
     def send(self, outcome: Outcome) -> None:
-        if self._write is not None and outcome.cookies:
+        if self._is_sent and outcome.cookies:
             msg = "the headers have gone out; save or destroy the session before the first chunk of the body"
             raise HeadersAlreadySent(msg)
         self._outcome = outcome
@@ -230,7 +233,7 @@ class _Response:
             msg = f"start_response needs a list of headers, got a {type(headers).__name__} (PEP 3333)"
             raise TypeError(msg)
         try:
-            if self._write is not None and exc_info is not None:
+            if self._is_sent and exc_info is not None:
                 return self._start(status, headers, exc_info)  # the server raises it again
             if self.status and exc_info is None:
                 msg = "start_response was called twice without exc_info (PEP 3333)"
@@ -243,20 +246,26 @@ class _Response:
 
     def write(self, data: bytes) -> object:
         """Send *data* at once, after the headers: PEP 3333's imperative writing."""
-        return self.flush()(data)
+        self.flush()
+        if self._write is None:
+            msg = (
+                "this server's start_response returned no write function (PEP 3333); return the body instead"
+            )
+            raise AssertionError(msg)
+        return self._write(data)
 
-    def flush(self) -> Callable[[bytes], object]:
+    def flush(self) -> None:
         """Commit the session and call the server's start_response; once."""
-        if self._write is not None:
-            return self._write
+        if self._is_sent:
+            return
         if not self.status:
             msg = "the application returned without calling start_response (PEP 3333)"
             raise AssertionError(msg)
         headers = self._headers
         if self.session.state is not None:
             headers = self._committed(headers)
+        self._is_sent = True
         self._write = self._start(self.status, headers)
-        return self._write
 
     @opaque
     def _committed(self, headers: HeaderList) -> HeaderList:
@@ -271,7 +280,9 @@ class _Response:
     def explain_loss(self) -> None:
         """Log, once, a change that came after the headers."""
         state = self.session.state
-        if state is not None and not state.destroyed and not self._was_changed and state.is_changed():
+        if state is None or state.destroyed or self._was_changed or not self._is_sent:
+            return
+        if state.is_changed():
             notices.say(
                 "headers gone",
                 self._exchange.engine.options.cookie_name,

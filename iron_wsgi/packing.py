@@ -9,7 +9,6 @@ from .options import SessionOptions
 from .state import State
 
 PROXY_WARNING = 3000  # octets; nginx answers 502 near 3,900 with its default proxy_buffer_size of 4 KB
-MIN_CHUNK = 256  # octets; with less room than this the attributes are the problem, not the data
 
 
 def pack(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
@@ -49,9 +48,6 @@ def _several(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cook
         advice = "Store less, or set overflow='chunk'."
         raise _too_large(whole, state, options, size=size, limit=MAX_COOKIE, advice=advice)
     room = MAX_COOKIE - len(_chunk(whole, 0, "").header)
-    if room < MIN_CHUNK:
-        msg = f"the cookie's name and attributes leave {room} octets for data; shorten name, path or domain"
-        raise CookieTooLarge(msg, size=size, limit=MAX_COOKIE)
     parts = [whole.value[start : start + room] for start in range(0, len(whole.value), room)]
     limit = options.max_chunks
     if len(parts) > limit:

@@ -212,7 +212,9 @@ def _mapping_id(key: object) -> str:
 def _number(key: object) -> str:
     text = str(key) if isinstance(key, (int, str)) else ""
     if not _ID.fullmatch(text):
-        msg = f"a password id is an integer of at least 1, not {key!r}"
+        # No text is quoted: in a mapping turned round by mistake it is the password.
+        given = key if isinstance(key, int) else f"a {type(key).__name__}"
+        msg = f"a password id is an integer of at least 1, not {given}"
         raise ConfigError(msg)
     return text
 

@@ -49,9 +49,9 @@ def test_the_skew_is_what_the_option_says(skew: int) -> None:
     assert count_after(NOW, NOW - skew - 0.01, skew=skew, absolute_timeout=DAY) == 0
 
 
-@pytest.mark.parametrize("now", [1.0, 1000.0, 2.0**31 - 1, 2.0**31, 2.0**32, 4_294_967_296.5, 2.0**53 / 1000 - 10 * DAY])
+@pytest.mark.parametrize("now", [1.0, 1000.0, 2.0**31 - 1, 2.0**31, 2.0**32, 4_294_967_296.5, 9.9e10])
 @pytest.mark.parametrize("options", [{}, {"absolute_timeout": DAY}, {"refresh_after": 0}, {"ttl": 0}], ids=str)
-def test_sessions_work_in_every_year_that_javascript_counts(now: float, options: dict[str, Any]) -> None:
+def test_sessions_work_from_1970_to_the_year_5107(now: float, options: dict[str, Any]) -> None:
     clock = FakeClock(now)
     browser = Browser()
     app = sessions(PAGE, **{"clock": clock, **options})

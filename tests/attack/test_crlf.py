@@ -234,7 +234,7 @@ def test_no_data_put_anything_but_letters_of_seals_into_the_header(data: dict[st
 
 
 def test_nothing_that_came_in_goes_out_again() -> None:
-    tossed = "session=x\r\nSet-Cookie: a=b; session.0=y\r\n; session.1=<script>"
+    tossed = "session=x\r\nSet-Cookie:a=b; session.0=y\r\n; session.1=<script>"
     answer = serve(sessions(page(bool)), environ(tossed))
     assert sorted(parsed(line)[0] for line in answer.cookies) == ["session", "session.0", "session.1"]
     assert all(parsed(line)[1] == "" for line in answer.cookies)

@@ -5,7 +5,6 @@ The protocol is Chrome's DevTools protocol: JSON messages that end in a NUL octe
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import select
@@ -175,7 +174,7 @@ class Tab:
         self._chromium.wait_for("Page.loadEventFired", self._identity)
 
     def click(self, selector: str) -> None:
-        """Click in the middle of an element, which must be the topmost there."""
+        """Scroll to an element and click where its middle is, whatever covers it."""
         node = self._node(selector)
         self.call("DOM.scrollIntoViewIfNeeded", nodeId=node)
         quad = self.call("DOM.getContentQuads", nodeId=node)["quads"][0]
@@ -239,11 +238,6 @@ class Tab:
     def without_scripts(self) -> None:
         """Switch JavaScript off for the pages."""
         self.call("Emulation.setScriptExecutionDisabled", value=True)
-
-    def photograph(self, file: Path) -> None:
-        """Write the whole page as a PNG."""
-        picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        file.write_bytes(base64.b64decode(picture["data"]))
 
     def _node(self, selector: str) -> int:
         document = self.call("DOM.getDocument", depth=0)["root"]["nodeId"]

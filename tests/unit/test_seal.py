@@ -275,7 +275,7 @@ def test_encryption_and_integrity_may_have_iterations_of_their_own() -> None:
         (bytes(33), {}, "exactly 32 octets"),
         (bytes(32), {"algorithm": "aes-128-ctr"}, "exactly 16 octets"),
         (KeyPair(bytes(32), bytes(31)), {}, "at least 32 octets; this one has 31"),
-        (PASSWORD, {"iterations": 0}, "iterations must be at least 1"),
+        (PASSWORD, {"iterations": 0}, "iterations must be between 1"),
         (PASSWORD, {"algorithm": "aes-256-gcm"}, "one of aes-256-cbc, aes-128-ctr"),
         (PASSWORD, {"password_id": "asd$"}, "letters, digits and '_'"),
         (PASSWORD, {"password_id": "1\n"}, "letters, digits and '_'"),

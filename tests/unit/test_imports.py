@@ -1,0 +1,253 @@
+"""Which module may know which, and what must not be in any of them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+CORE, FLASK, DJANGO = PACKAGES = ("iron_wsgi", "iron_wsgi_flask", "iron_wsgi_django")
+
+# Imports point downwards: a module may import what stands on a lower line ...
+FLOORS: Final = (
+    ("errors",),
+    ("keys", "seal", "passwords", "payload"),
+    ("sealer",),
+    ("cookies", "outcome", "events", "options", "state", "session"),
+    ("vault", "packing"),
+    ("engine",),
+    ("exchange", "jars"),
+    ("middleware",),
+    ("__init__",),
+    ("cli", "testing"),
+    ("__main__",),
+)
+
+# ... and beside it only what is written here,
+BESIDE: Final = {
+    "seal": {"keys"},
+    "passwords": {"keys"},
+    "outcome": {"cookies"},
+    "options": {"cookies", "events"},
+    "session": {"state"},
+}
+
+# or here, where it is for types alone and nothing is imported when the program runs.
+FOR_TYPES: Final = {
+    "cookies": {"outcome"},
+    "state": {"outcome"},
+    "session": {"options"},
+}
+
+# What Flask's and Django's clients must do without.
+NOT_FOR_CLIENTS: Final = {"middleware", "cli", "testing"}
+
+OUTSIDE: Final = {
+    CORE: {"cryptography", "werkzeug"},
+    FLASK: {"flask", "werkzeug"},
+    DJANGO: {"django"},
+}
+FOR_TYPES_OUTSIDE: Final = {"typing_extensions", "_typeshed"}
+
+BANNED: Final = {"random", "pickle", "uuid", "marshal", "shelve", "http.cookies"}
+
+
+@dataclass(frozen=True)
+class Import:
+    module: str  # as it is imported: "werkzeug.http", "iron_wsgi.seal"
+    for_types: bool
+    line: int
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+
+def _sources(*packages: str) -> dict[str, Path]:
+    """Every module by its dotted name; a package is named `package.__init__`."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for package in packages
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+def _walk(node: ast.AST, *, for_types: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    for child in ast.iter_child_nodes(node):
+        inside = for_types
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            inside = for_types or child in node.body
+        yield child, inside
+        yield from _walk(child, for_types=inside)
+
+
+def _defined_in(name: str) -> str:
+    """The module that a name of `iron_wsgi` comes from."""
+    tree = ast.parse((ROOT / CORE / "__init__.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and name in {alias.asname or alias.name for alias in node.names}:
+            return f"{CORE}.{node.module}"
+    return f"{CORE}.{name}"
+
+
+def _imports(module: str, path: Path) -> Iterator[Import]:
+    package = module.rpartition(".")[0]
+    for node, for_types in _walk(ast.parse(path.read_text("utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                origin = ".".join(filter(None, [package.rsplit(".", node.level - 1)[0], origin]))
+            names = [origin]
+            if origin == CORE:
+                names = [_defined_in(alias.name) for alias in node.names]
+            elif origin in PACKAGES or origin == "http":
+                names = [f"{origin}.{alias.name}" for alias in node.names]
+        for name in names:
+            yield Import(name, for_types, node.lineno)
+
+
+ALL: Final = {module: list(_imports(module, path)) for module, path in _sources(*PACKAGES).items()}
+
+
+def _floor(module: str) -> int:
+    return next(number for number, modules in enumerate(FLOORS) if module in modules)
+
+
+def test_every_module_of_the_core_stands_on_one_floor() -> None:
+    modules = [module.removeprefix(f"{CORE}.") for module in _sources(CORE)]
+    assert sorted(modules) == sorted(module for floor in FLOORS for module in floor)
+
+
+def test_imports_point_downwards_only() -> None:
+    wrong = []
+    for module, imports in ALL.items():
+        if not module.startswith(f"{CORE}."):
+            continue
+        name = module.removeprefix(f"{CORE}.")
+        for one in imports:
+            if one.top != CORE:
+                continue
+            target = one.module.removeprefix(f"{CORE}.")
+            is_allowed = (
+                _floor(target) < _floor(name)
+                or target in BESIDE.get(name, ())
+                or (one.for_types and target in FOR_TYPES.get(name, ()))
+            )
+            if not is_allowed:
+                wrong.append(f"{name}, line {one.line}, imports {target}")
+    assert wrong == []
+
+
+def test_the_table_of_imports_holds_nothing_that_nobody_needs() -> None:
+    for table in (BESIDE, FOR_TYPES):
+        for name, targets in table.items():
+            assert {f"{CORE}.{target}" for target in targets} <= {one.module for one in ALL[f"{CORE}.{name}"]}
+
+
+def test_when_the_program_runs_no_two_modules_import_each_other() -> None:
+    left = {
+        module: {one.module for one in imports if not one.for_types and one.module in ALL}
+        for module, imports in ALL.items()
+    }
+    while left:
+        free = {module for module, needs in left.items() if not needs & left.keys()}
+        assert free, f"a circle among {sorted(left)}"
+        left = {module: needs for module, needs in left.items() if module not in free}
+
+
+@pytest.mark.parametrize("client", [FLASK, DJANGO])
+def test_the_clients_know_the_core_below_the_middleware_and_never_each_other(client: str) -> None:
+    for module, imports in ALL.items():
+        if module.startswith(f"{client}."):
+            for one in imports:
+                assert one.top not in {FLASK, DJANGO} - {client}, f"{module}, line {one.line}"
+                if one.top == CORE and module != f"{client}.testing":
+                    assert one.module.split(".")[1] not in NOT_FOR_CLIENTS, f"{module}, line {one.line}"
+
+
+def test_the_core_knows_no_client() -> None:
+    for module, imports in ALL.items():
+        if module.startswith(f"{CORE}."):
+            assert {one.top for one in imports}.isdisjoint({FLASK, DJANGO})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_package_imports_only_what_it_declares(package: str) -> None:
+    for module, imports in ALL.items():
+        if module.startswith(f"{package}."):
+            outside = {one for one in imports if one.top not in {*sys.stdlib_module_names, *PACKAGES}}
+            for one in outside:
+                allowed = OUTSIDE[package] | (FOR_TYPES_OUTSIDE if one.for_types else set())
+                assert one.top in allowed, f"{module}, line {one.line}, imports {one.module}"
+
+
+def test_what_must_not_be_used_is_not_imported() -> None:
+    for module, imports in ALL.items():
+        # Django's cookies are Morsels, which know no Partitioned before Python 3.14.
+        excepted = {"http.cookies"} if module == f"{DJANGO}.middleware" else set[str]()
+        for one in imports:
+            names = {".".join(one.module.split(".")[: count + 1]) for count in range(one.module.count(".") + 1)}
+            assert names.isdisjoint(BANNED - excepted), f"{module}, line {one.line}, imports {one.module}"
+
+
+def test_importing_the_core_loads_no_framework_and_no_client_of_a_store() -> None:
+    program = (
+        "import sys, iron_wsgi\n"
+        "unwanted = ['flask', 'django', 'redis', 'sqlalchemy', 'jinja2', 'iron_wsgi_flask', 'iron_wsgi_django',\n"
+        "            'iron_wsgi.cli', 'iron_wsgi.testing', 'werkzeug.serving', *sys.argv[1:]]\n"
+        "print([name for name in unwanted if name in sys.modules])\n"
+    )
+
+    def loaded(*extra: str) -> str:
+        run = [sys.executable, "-c", program, *extra]
+        return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert loaded() == "[]\n"
+    assert loaded("werkzeug.http") == "['werkzeug.http']\n"  # the program does look
+
+
+@pytest.mark.parametrize("path", _sources(*PACKAGES).values(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_is_longer_than_350_lines(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 350
+
+
+SECRET_WORDS: Final = {"mac", "digest", "sid", "signature", "hmac"}
+
+
+def _words(node: ast.AST) -> set[str]:
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return set(name.lower().split("_"))
+
+
+def _compared_secrets(source: str) -> list[int]:
+    """The lines on which == or != is put to something that must be compared in constant time."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(operator, (ast.Eq, ast.NotEq)) for operator in node.ops)
+        and any(_words(side) & SECRET_WORDS for side in (node.left, *node.comparators))
+    ]
+
+
+def test_no_mac_digest_or_id_is_compared_with_the_equality_operator() -> None:
+    for module, path in _sources(*PACKAGES).items():
+        assert _compared_secrets(path.read_text("utf-8")) == [], module
+    assert _compared_secrets("fields.mac == mac\nstate.sid != x\nif a == 1: pass\ndigest_of == b") == [1, 2, 4]
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_the_repository_is_as_ruff_wants_it(command: list[str]) -> None:
+    ruff = [sys.executable, "-m", "ruff", *command, "--quiet"]
+    run = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
