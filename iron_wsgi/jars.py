@@ -33,8 +33,9 @@ class EnvironJar:
     def __init__(self, environ: WSGIEnvironment, headers: HeaderList | None = None) -> None:
         """Read from *environ*; send into *headers*."""
         # Where nothing can be sent, a session is not left behind for those who can.
-        shared = {} if headers is None else environ.setdefault(SESSIONS_KEY, {})
-        self.iron_sessions: dict[str, Session] = environ.get(SESSIONS_KEY, shared)
+        self.iron_sessions: dict[str, Session] = environ.get(SESSIONS_KEY, {})
+        if headers is not None:
+            environ[SESSIONS_KEY] = self.iron_sessions
         self._environ = environ
         self._headers = headers
         self._cookies: MultiDict[str, str] | None = None

@@ -66,8 +66,11 @@ class IronSessionMiddleware:
             raise ConfigError(msg)
         self.app = app
         self._prime = prime
-        self._options_of = options if callable(options) else None
-        self._engine = None if callable(options) else Engine(options or SessionOptions(**settings))
+        self._engine: Engine | None = None
+        if callable(options):
+            self._options_of = options
+        else:
+            self._engine = Engine(options or SessionOptions(**settings))
 
     def sealer(self, purpose: str) -> Sealer:
         """Return a sealer for *purpose*, under the session's password.
@@ -85,7 +88,7 @@ class IronSessionMiddleware:
         """Answer a request."""
         engine = self._engine
         if engine is None:
-            engine = self._engine_for(environ)
+            engine = Engine(self._options_of(environ))
         response = _Response(engine, environ, start_response)
         environ[engine.options.environ_key] = response.session
         environ.setdefault(SESSIONS_KEY, {})[engine.options.cookie_name] = response.session
@@ -98,11 +101,6 @@ class IronSessionMiddleware:
         if self._prime:
             chunks.prime()
         return chunks
-
-    def _engine_for(self, environ: WSGIEnvironment) -> Engine:
-        if self._options_of is None:  # pragma: no cover - one of the two is always set
-            raise AssertionError
-        return Engine(self._options_of(environ))
 
 
 def with_iron_session(**settings: Unpack[Options]) -> Callable[[WSGIApplication], IronSessionMiddleware]:

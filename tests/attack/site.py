@@ -96,14 +96,18 @@ def serve(app: WSGIApplication, request: WSGIEnvironment) -> Answer:
     return answer
 
 
-def checked(app: WSGIApplication, **options: Any) -> WSGIApplication:
-    """Return *app* behind the middleware with both validators on both sides of it.
+Validator = Callable[[Any], "WSGIApplication"]
 
-    Either validator turns lists into iterators, so what holds for lists needs an application without them.
+VALIDATORS: tuple[Validator, ...] = (validator, LintMiddleware)
+"""Cannot be stacked: the input that werkzeug's gives on has no readlines(), which wsgiref's asks for."""
+
+
+def checked(app: WSGIApplication, validate: Validator, **options: Any) -> WSGIApplication:
+    """Return *app* behind the middleware with a validator on both sides of it.
+
+    Validators turn lists into iterators, so what holds for lists needs an application without them.
     """
-    inner: Any = LintMiddleware(validator(app))
-    outer: Any = LintMiddleware(sessions(inner, **options))
-    return validator(outer)
+    return validate(sessions(validate(app), **options))
 
 
 def sessions(app: WSGIApplication, **options: Any) -> IronSessionMiddleware:

@@ -23,7 +23,13 @@ def _refused(**options: Any) -> str:
 def test_the_defaults_are_those_of_iron_session() -> None:
     header = Cookie(name="s", value="x", options=CookieOptions(), max_age=60).header
     assert header.startswith("s=x;")
-    assert attributes(header) == {"max-age": "60", "path": "/", "secure": "", "httponly": "", "samesite": "Lax"}
+    assert attributes(header) == {
+        "max-age": "60",
+        "path": "/",
+        "secure": "",
+        "httponly": "",
+        "samesite": "Lax",
+    }
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,10 @@ def test_the_defaults_are_those_of_iron_session() -> None:
             {"domain": "example.com", "samesite": None},
             {"domain": "example.com", "path": "/", "secure": "", "httponly": ""},
         ),
-        ({"partitioned": True, "samesite": None}, {"path": "/", "secure": "", "httponly": "", "partitioned": ""}),
+        (
+            {"partitioned": True, "samesite": None},
+            {"path": "/", "secure": "", "httponly": "", "partitioned": ""},
+        ),
     ],
 )
 def test_each_attribute_goes_out_as_it_was_given(options: dict[str, Any], expected: dict[str, str]) -> None:
@@ -52,10 +61,24 @@ def test_a_flag_is_true_or_false(flag: str, value: object) -> None:
     assert f"{flag} must be True or False" in _refused(**{flag: value})
 
 
-INJECTIONS = ["\r", "\n", "\r\nSet-Cookie: a=b", "\0", ";", "; Domain=evil.example", " ", "\t", "\x7f", "é", "\u2028"]
+INJECTIONS = [
+    "\r",
+    "\n",
+    "\r\nSet-Cookie: a=b",
+    "\0",
+    ";",
+    "; Domain=evil.example",
+    " ",
+    "\t",
+    "\x7f",
+    "é",
+    "\u2028",
+]
 
 
-@pytest.mark.parametrize("bad", ["", "app", "app/", None, 7, *(f"/a{one}b" for one in INJECTIONS), "/" + "x" * 1024])
+@pytest.mark.parametrize(
+    "bad", ["", "app", "app/", None, 7, *(f"/a{one}b" for one in INJECTIONS), "/" + "x" * 1024]
+)
 def test_a_path_that_a_browser_would_drop_or_misread_is_refused(bad: object) -> None:
     assert "path must begin with '/'" in _refused(path=bad)
 
@@ -76,14 +99,17 @@ def test_a_path_goes_out_as_it_was_given(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", ".", "-a.example", "a..example", "bücher.example", 7, *(f"a{one}b" for one in INJECTIONS)]
+    "bad",
+    ["", ".", "-a.example", "a..example", "bücher.example", 7, *(f"a{one}b" for one in INJECTIONS)]
     + [".".join(["x" * 60] * 20), "x" * 64 + ".example", "a.example:8000"],
 )
 def test_a_domain_that_a_browser_would_drop_or_misread_is_refused(bad: object) -> None:
     assert "domain must be a host name" in _refused(domain=bad)
 
 
-@pytest.mark.parametrize("good", ["example.com", ".example.com", "xn--bcher-kva.example", "localhost", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "good", ["example.com", ".example.com", "xn--bcher-kva.example", "localhost", "127.0.0.1"]
+)
 def test_any_host_name_is_accepted_as_a_domain(good: str) -> None:
     assert CookieOptions(domain=good).domain == good
 
@@ -145,7 +171,9 @@ def test_a_mapping_of_attributes_is_taken_and_options_are_taken_as_they_are() ->
         (7, "7 is not an option"),
     ],
 )
-def test_an_unknown_attribute_is_answered_with_the_right_one_or_the_reason(attribute: Any, answer: str) -> None:
+def test_an_unknown_attribute_is_answered_with_the_right_one_or_the_reason(
+    attribute: Any, answer: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         CookieOptions.parse({attribute: True})
     assert str(caught.value).startswith("cookie_options: ")
@@ -161,13 +189,17 @@ def test_attributes_are_a_mapping(bad: Any) -> None:
 # ---- names ----
 
 
-@pytest.mark.parametrize("name", ["", *(f"s{one}" for one in INJECTIONS), "a=b", 'a"b', "a,b", "a\\b", None, 7, "x" * 1025])
+@pytest.mark.parametrize(
+    "name", ["", *(f"s{one}" for one in INJECTIONS), "a=b", 'a"b', "a,b", "a\\b", None, 7, "x" * 1025]
+)
 def test_a_name_that_is_no_cookie_name_is_refused(name: Any) -> None:
     with pytest.raises(ConfigError, match="a cookie name is printable ASCII"):
         CookieOptions().check_name(name)
 
 
-@pytest.mark.parametrize("name", ["s", "__Host-session", "a/b", "a:b", "a.b", "$a", "next-iron-session/examples/express"])
+@pytest.mark.parametrize(
+    "name", ["s", "__Host-session", "a/b", "a:b", "a.b", "$a", "next-iron-session/examples/express"]
+)
 def test_any_other_name_is_accepted(name: str) -> None:
     CookieOptions().check_name(name)
 

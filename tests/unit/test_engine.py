@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from iron_wsgi import ConfigError, CookieOptions, CookieTooLarge, Outcome, PayloadError, Session, SessionOptions
+from iron_wsgi import (
+    ConfigError,
+    CookieOptions,
+    CookieTooLarge,
+    Outcome,
+    PayloadError,
+    Session,
+    SessionOptions,
+)
 from iron_wsgi.engine import Engine
 from iron_wsgi.state import State
 from iron_wsgi.testing import DictJar, FakeClock
@@ -89,9 +97,12 @@ def test_a_nested_value_changed_and_changed_back_is_not_written(visitor: Visitor
 
 
 @pytest.mark.parametrize(
-    ("ttl", "max_age"), [(30, 30), (60, 60), (61, 1), (1_209_600, 1_209_540), (0, 34_560_000), (40 * 365 * DAY, 34_560_000)]
+    ("ttl", "max_age"),
+    [(30, 30), (60, 60), (61, 1), (1_209_600, 1_209_540), (0, 34_560_000), (40 * 365 * DAY, 34_560_000)],
 )
-def test_max_age_is_a_minute_less_than_the_ttl_as_in_iron_session(visitor: Visitor, ttl: int, max_age: int) -> None:
+def test_max_age_is_a_minute_less_than_the_ttl_as_in_iron_session(
+    visitor: Visitor, ttl: int, max_age: int
+) -> None:
     outcome = visitor.visit(_sign_in, ttl=ttl)
     assert attributes(outcome.cookies[0].header)["max-age"] == str(max_age)
     assert ends_at(visitor.value) == (NOW + ttl if ttl else None)
@@ -132,7 +143,9 @@ def test_expires_stands_in_place_of_max_age(visitor: Visitor) -> None:
     assert found["expires"] == "Sat, 16 Jan 2027 08:00:00 GMT"
 
 
-def test_an_expires_that_has_passed_is_an_error_when_it_would_be_sent_and_not_before(visitor: Visitor) -> None:
+def test_an_expires_that_has_passed_is_an_error_when_it_would_be_sent_and_not_before(
+    visitor: Visitor,
+) -> None:
     options = {"cookie_options": {"expires": NOW}}
     visitor.cookies["s"] = sealed({"a": 1})
     assert visitor.finds(**options) == {"a": 1}
@@ -243,7 +256,9 @@ def test_the_absolute_timeout_caps_an_expiry_that_an_adapter_gives(clock: FakeCl
         assert ends_at(outcome.cookies[0].value) == state.expires_at == end
 
 
-def test_an_absolute_timeout_that_was_just_switched_on_counts_from_what_the_seal_says(clock: FakeClock) -> None:
+def test_an_absolute_timeout_that_was_just_switched_on_counts_from_what_the_seal_says(
+    clock: FakeClock,
+) -> None:
     visitor = Visitor(clock, ttl=900)
     visitor.visit(_sign_in)
     clock.advance(500)
@@ -340,7 +355,9 @@ def test_a_session_of_next_iron_session_is_written_back_as_a_seal_of_ours(clock:
         sealed([]),
     ],
 )
-def test_a_cookie_that_nobody_will_accept_is_deleted_once_when_it_is_looked_at(visitor: Visitor, value: str) -> None:
+def test_a_cookie_that_nobody_will_accept_is_deleted_once_when_it_is_looked_at(
+    visitor: Visitor, value: str
+) -> None:
     visitor.cookies["s"] = value
     assert visitor.visit(lambda _: None) == Outcome()
     outcome = visitor.visit()
@@ -354,7 +371,11 @@ def test_a_session_past_its_absolute_timeout_is_deleted_when_it_is_looked_at(clo
     assert _lines(visitor.visit()) == [("s", "deleted")]
 
 
-KEPT = [sealed({"user": 7}, password_id="9"), sealed({"user": 7}, password_id=""), sealed({"user": 7}, expires_at=None)]
+KEPT = [
+    sealed({"user": 7}, password_id="9"),
+    sealed({"user": 7}, password_id=""),
+    sealed({"user": 7}, expires_at=None),
+]
 
 
 @pytest.mark.parametrize("value", KEPT)
@@ -379,7 +400,9 @@ def test_a_cookie_that_another_server_may_accept_is_never_deleted_by_the_way(
 
 
 @pytest.mark.parametrize("value", KEPT)
-def test_a_cookie_that_another_server_may_accept_is_deleted_by_a_destroy(visitor: Visitor, value: str) -> None:
+def test_a_cookie_that_another_server_may_accept_is_deleted_by_a_destroy(
+    visitor: Visitor, value: str
+) -> None:
     visitor.cookies["s"] = value
     assert _lines(visitor.visit(Session.destroy)) == [("s", "deleted")]
 
@@ -675,7 +698,9 @@ def _after(visitor: Visitor, answers: Iterable[Outcome]) -> Visitor:
     return browser
 
 
-def test_a_whole_session_written_beside_newer_chunks_does_not_bring_the_older_one_back(chunked: Visitor) -> None:
+def test_a_whole_session_written_beside_newer_chunks_does_not_bring_the_older_one_back(
+    chunked: Visitor,
+) -> None:
     chunked.visit(_write(who="start"))
     chunks = chunked.ask(_write(who="chunks", text=LONG))
     chunked.clock.advance(1)
@@ -807,7 +832,9 @@ def test_another_vault_decides_what_a_value_is(clock: FakeClock) -> None:
         def dump(self, state: State, /, *, expires_at: float | None) -> str:
             return f"{state.data['value']}-{expires_at}"
 
-    engine = Engine(SessionOptions(password=PASSWORD, cookie_name="s", clock=clock, ttl=60), vault=PlainVault())
+    engine = Engine(
+        SessionOptions(password=PASSWORD, cookie_name="s", clock=clock, ttl=60), vault=PlainVault()
+    )
     state = engine.open(DictJar({"s": "abc"}))
     assert state.data == {"value": "abc"}
     state.modified = True

@@ -47,7 +47,9 @@ def test_the_first_cookie_of_a_session_is_reported_as_created(watched: Visitor, 
     assert events == [Event(kind="created", cookie_name="s")]
 
 
-def test_a_session_saved_twice_in_its_first_request_is_created_once(watched: Visitor, events: list[Event]) -> None:
+def test_a_session_saved_twice_in_its_first_request_is_created_once(
+    watched: Visitor, events: list[Event]
+) -> None:
     def use(session: Session) -> None:
         for number in range(3):
             session["n"] = number
@@ -170,7 +172,9 @@ def test_a_hook_that_is_no_function_is_refused(visitor: Visitor) -> None:
 # ---- the log ----
 
 
-def test_without_a_hook_events_stand_in_the_log_at_info(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_hook_events_stand_in_the_log_at_info(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "iron_wsgi"):
         visitor.visit(_sign_in)
         visitor.ask(cookies={"s": sealed({}, password_id="9" * 100)})
@@ -234,7 +238,9 @@ def test_an_expired_session_is_nothing_to_explain(visitor: Visitor, lines: Calla
     assert lines() == []
 
 
-def test_a_session_too_large_is_explained_once_with_its_size(visitor: Visitor, lines: Callable[[], list[str]]) -> None:
+def test_a_session_too_large_is_explained_once_with_its_size(
+    visitor: Visitor, lines: Callable[[], list[str]]
+) -> None:
     for _ in range(3):
         with pytest.raises(CookieTooLarge) as caught:
             visitor.ask(lambda session: session.update(text="x" * 5000))

@@ -24,7 +24,11 @@ def test_what_is_saved_destroyed_and_committed_goes_to_the_jar_at_once() -> None
     exchange.commit(state)
     exchange.save(state)
     exchange.destroy(state)
-    assert [[cookie.is_deletion for cookie in outcome.cookies] for outcome in jar.sent] == [[], [False], [True]]
+    assert [[cookie.is_deletion for cookie in outcome.cookies] for outcome in jar.sent] == [
+        [],
+        [False],
+        [True],
+    ]
 
 
 def test_the_status_of_the_response_decides_what_is_committed() -> None:

@@ -196,7 +196,9 @@ def test_what_must_not_be_used_is_not_imported() -> None:
         # Django's cookies are Morsels, which know no Partitioned before Python 3.14.
         excepted = {"http.cookies"} if module == f"{DJANGO}.middleware" else set[str]()
         for one in imports:
-            names = {".".join(one.module.split(".")[: count + 1]) for count in range(one.module.count(".") + 1)}
+            names = {
+                ".".join(one.module.split(".")[: count + 1]) for count in range(one.module.count(".") + 1)
+            }
             assert names.isdisjoint(BANNED - excepted), f"{module}, line {one.line}, imports {one.module}"
 
 
@@ -204,7 +206,7 @@ def test_importing_the_core_loads_no_framework_and_no_client_of_a_store() -> Non
     program = (
         "import sys, iron_wsgi\n"
         "unwanted = ['flask', 'django', 'redis', 'sqlalchemy', 'jinja2', 'iron_wsgi_flask', 'iron_wsgi_django',\n"
-        "            'iron_wsgi.cli', 'iron_wsgi.testing', 'werkzeug.serving', *sys.argv[1:]]\n"
+        "            'iron_wsgi.cli', 'iron_wsgi.testing', *sys.argv[1:]]\n"
         "print([name for name in unwanted if name in sys.modules])\n"
     )
 
@@ -243,7 +245,11 @@ def _compared_secrets(source: str) -> list[int]:
 def test_no_mac_digest_or_id_is_compared_with_the_equality_operator() -> None:
     for module, path in _sources(*PACKAGES).items():
         assert _compared_secrets(path.read_text("utf-8")) == [], module
-    assert _compared_secrets("fields.mac == mac\nstate.sid != x\nif a == 1: pass\ndigest_of == b") == [1, 2, 4]
+    assert _compared_secrets("fields.mac == mac\nstate.sid != x\nif a == 1: pass\ndigest_of == b") == [
+        1,
+        2,
+        4,
+    ]
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)

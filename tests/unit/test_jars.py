@@ -8,7 +8,16 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
-from iron_wsgi import Cookie, CookieJar, CookieOptions, EnvironJar, HeadersAlreadySent, Outcome, WerkzeugJar, get_iron_session
+from iron_wsgi import (
+    Cookie,
+    CookieJar,
+    CookieOptions,
+    EnvironJar,
+    HeadersAlreadySent,
+    Outcome,
+    WerkzeugJar,
+    get_iron_session,
+)
 from iron_wsgi.cookies import deletion
 from iron_wsgi.outcome import HeaderList
 from iron_wsgi.testing import FakeClock, JarContract
@@ -88,7 +97,13 @@ def test_an_octet_that_is_not_utf_8_signs_nobody_out(octet: int) -> None:
 
 
 def test_a_forged_prefix_is_another_name() -> None:
-    for header in ("%5F%5FHost-s=bad", "=__Host-s=bad", "__HOST-s=bad", "a=1,__Host-s=bad", "__Host-s%00=bad"):
+    for header in (
+        "%5F%5FHost-s=bad",
+        "=__Host-s=bad",
+        "__HOST-s=bad",
+        "a=1,__Host-s=bad",
+        "__Host-s%00=bad",
+    ):
         assert _read(header, "__Host-s") == []
 
 
@@ -154,8 +169,12 @@ def _said(caplog: pytest.LogCaptureFixture, environ: dict[str, Any], cookie: Coo
     return len(caplog.messages) - before
 
 
-@pytest.mark.parametrize("host", ["example.com", "example.com:8000", "192.168.1.5", "[2001:db8::1]:80", "notlocalhost"])
-def test_a_secure_cookie_over_plain_http_is_explained_once(caplog: pytest.LogCaptureFixture, host: str) -> None:
+@pytest.mark.parametrize(
+    "host", ["example.com", "example.com:8000", "192.168.1.5", "[2001:db8::1]:80", "notlocalhost"]
+)
+def test_a_secure_cookie_over_plain_http_is_explained_once(
+    caplog: pytest.LogCaptureFixture, host: str
+) -> None:
     assert _said(caplog, {"wsgi.url_scheme": "http", "HTTP_HOST": host}) == 1
     (line,) = caplog.messages
     assert line.startswith("session cookie 's': it is Secure and the request came over plain http")
@@ -163,7 +182,8 @@ def test_a_secure_cookie_over_plain_http_is_explained_once(caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "localhost:8000", "app.localhost:8000", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8000"]
+    "host",
+    ["localhost", "localhost:8000", "app.localhost:8000", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8000"],
 )
 def test_on_the_loopback_there_is_nothing_to_explain(caplog: pytest.LogCaptureFixture, host: str) -> None:
     assert _said(caplog, {"wsgi.url_scheme": "http", "HTTP_HOST": host}) == 0

@@ -55,14 +55,21 @@ class Server:
     def _write(self, data: bytes) -> None:
         self.written += data
 
-    def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+    def start_response(
+        self, status: str, headers: Headers, exc_info: Any = None
+    ) -> Callable[[bytes], object]:
         if exc_info is not None and self.body:
             raise exc_info[1]
         self.starts.append((status, list(headers)))
         return self._write
 
     def serve(self, cookie: str = "", **more: Any) -> Server:
-        environ: dict[str, Any] = {"wsgi.url_scheme": "https", "HTTPS": "on", "QUERY_STRING": "", "HTTP_COOKIE": cookie}
+        environ: dict[str, Any] = {
+            "wsgi.url_scheme": "https",
+            "HTTPS": "on",
+            "QUERY_STRING": "",
+            "HTTP_COOKIE": cookie,
+        }
         environ.update(more)
         setup_testing_defaults(environ)
         environ.pop("CONTENT_LENGTH", None)
@@ -94,7 +101,9 @@ class Server:
 
 
 def _serve(app: App, cookie: str = "", *, prime: bool = True, environ: Any = None, **settings: Any) -> Server:
-    return Server(IronSessionMiddleware(app, prime=prime, **{**SETTINGS, **settings})).serve(cookie, **environ or {})
+    return Server(IronSessionMiddleware(app, prime=prime, **{**SETTINGS, **settings})).serve(
+        cookie, **environ or {}
+    )
 
 
 def _answer(use: Callable[[Session], object], status: str = "200 OK", headers: Headers | None = None) -> App:
@@ -198,7 +207,11 @@ def test_a_visitor_comes_back_and_is_known() -> None:
     cookie = "; ".join("=".join(pair) for pair in _serve(_answer(_sign_in)).cookies.items())
     server = _serve(_answer(lambda session: seen.append(session["user"])), cookie)
     assert seen == [7]
-    assert (server.header("Vary"), server.header("Set-Cookie"), server.header("Cache-Control")) == (["Cookie"], [], [])
+    assert (server.header("Vary"), server.header("Set-Cookie"), server.header("Cache-Control")) == (
+        ["Cookie"],
+        [],
+        [],
+    )
 
 
 def test_signing_out_deletes_the_cookie() -> None:
@@ -208,13 +221,28 @@ def test_signing_out_deletes_the_cookie() -> None:
 
 
 def test_a_bad_cookie_never_makes_an_error() -> None:
-    for value in ("garbage", sealed({}, password=OTHER), "\xff\xfe", "%", '"', "=", "Fe26.2*1*é", "x" * 100_000):
+    for value in (
+        "garbage",
+        sealed({}, password=OTHER),
+        "\xff\xfe",
+        "%",
+        '"',
+        "=",
+        "Fe26.2*1*é",
+        "x" * 100_000,
+    ):
         server = _serve(_answer(bool), f"s={value}")
         assert server.status == "200 OK"
 
 
 def test_other_headers_stay_as_they_are_and_in_order() -> None:
-    given = [*PLAIN, ("Content-Length", "5"), ("Set-Cookie", 'theme="dark"; Path=/'), ("X-é", "é"), ("x-a", "1")]
+    given = [
+        *PLAIN,
+        ("Content-Length", "5"),
+        ("Set-Cookie", 'theme="dark"; Path=/'),
+        ("X-é", "é"),
+        ("x-a", "1"),
+    ]
     server = _serve(_answer(_sign_in, headers=given))
     assert server.headers[: len(given)] == given
 
@@ -255,7 +283,16 @@ def _profile(app: App, cookie: str) -> tuple[Counter[str], Server]:
     return calls, server
 
 
-WORK = ("parse_cookie", "pbkdf2", "digest", "urandom", "json.", "cryptography", "base64", "iron_wsgi.engine.open")
+WORK = (
+    "parse_cookie",
+    "pbkdf2",
+    "digest",
+    "urandom",
+    "json.",
+    "cryptography",
+    "base64",
+    "iron_wsgi.engine.open",
+)
 
 
 def _work(calls: Counter[str]) -> set[str]:
@@ -263,7 +300,9 @@ def _work(calls: Counter[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("way", ["list", "generator"])
-def test_a_request_that_never_touches_its_session_costs_no_parsing_no_cryptography_and_no_json(way: str) -> None:
+def test_a_request_that_never_touches_its_session_costs_no_parsing_no_cryptography_and_no_json(
+    way: str,
+) -> None:
     def untouched(environ: Any, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", PLAIN)
         body = [b"hello"]
@@ -344,7 +383,9 @@ def test_files_are_returned_as_they_are_so_that_the_kernel_can_send_them() -> No
     assert server.returned is body
     assert "s" in server.cookies
     # Where the server has a wrapper of another kind, the body is one like any other.
-    server = _serve(_returning(FileWrapper(io.BytesIO(b"ab"))), environ={"wsgi.file_wrapper": lambda file: file})
+    server = _serve(
+        _returning(FileWrapper(io.BytesIO(b"ab"))), environ={"wsgi.file_wrapper": lambda file: file}
+    )
     assert server.body == b"ab"
     assert "s" in server.cookies
 
@@ -428,7 +469,9 @@ def test_an_error_in_mid_body_passes_after_the_headers() -> None:
     assert (server.body, list(server.cookies)) == (b"a", ["s"])
 
 
-def test_with_prime_the_headers_go_out_before_the_server_gets_the_body_and_only_one_chunk_is_produced() -> None:
+def test_with_prime_the_headers_go_out_before_the_server_gets_the_body_and_only_one_chunk_is_produced() -> (
+    None
+):
     produced: list[bytes] = []
 
     def app(environ: Any, start_response: Any) -> Iterator[bytes]:
@@ -462,7 +505,11 @@ def _restarting(first: str, second: str, use: Callable[[Session], object]) -> Ap
 def test_before_the_headers_a_second_start_response_replaces_the_first() -> None:
     server = _serve(_restarting("200 OK", "404 Not Found", _sign_in))
     assert [status for status, _ in server.starts] == ["404 Not Found"]
-    assert (server.header("X-First"), server.header("X-Second"), len(server.header("Set-Cookie"))) == ([], ["1"], 1)
+    assert (server.header("X-First"), server.header("X-Second"), len(server.header("Set-Cookie"))) == (
+        [],
+        ["1"],
+        1,
+    )
 
 
 def test_the_status_that_goes_out_decides_what_is_saved() -> None:
@@ -514,7 +561,11 @@ def test_no_reference_to_a_traceback_is_kept() -> None:
     [
         (lambda _environ, _start: [b"x"], AssertionError, "without calling start_response"),
         (lambda _environ, _start: iter([b"x"]), AssertionError, "without calling start_response"),
-        (lambda _environ, start: (start("200 OK", []), start("200 OK", [])), AssertionError, "called twice without exc_info"),
+        (
+            lambda _environ, start: (start("200 OK", []), start("200 OK", [])),
+            AssertionError,
+            "called twice without exc_info",
+        ),
         (lambda _environ, start: start("200 OK", ()), TypeError, "needs a list of headers, got a tuple"),
     ],
     ids=["never", "never, iterator", "twice", "tuple"],
@@ -544,7 +595,9 @@ def test_a_304_does_not_renew() -> None:
 
 def test_a_websocket_can_read_its_session_and_gets_no_cookie() -> None:
     seen: list[Any] = []
-    app = _answer(lambda session: (seen.append(session["user"]), session.update(n=1)), "101 Switching Protocols")
+    app = _answer(
+        lambda session: (seen.append(session["user"]), session.update(n=1)), "101 Switching Protocols"
+    )
     server = _serve(app, f"s={SIGNED_IN}", **NEVER)
     assert seen == [7]
     assert server.headers == PLAIN
@@ -618,7 +671,9 @@ def test_a_nested_change_after_the_headers_is_explained(caplog: pytest.LogCaptur
     [(bool, bool), (bool, _sign_in), (lambda session: session["user"], _sign_in), (bool, Session.destroy)],
     ids=["read", "written before", "written before and read after", "destroyed before"],
 )
-def test_where_no_change_is_lost_nothing_is_explained(caplog: pytest.LogCaptureFixture, use: Any, before: Any) -> None:
+def test_where_no_change_is_lost_nothing_is_explained(
+    caplog: pytest.LogCaptureFixture, use: Any, before: Any
+) -> None:
     assert _lines(caplog, _late(use, before)) == []
 
 
@@ -632,7 +687,9 @@ def test_what_was_dropped_on_purpose_is_not_explained(caplog: pytest.LogCaptureF
     assert _lines(caplog, _late(bool, _sign_in), auto_commit=False) == []
 
 
-def test_what_failed_before_the_headers_is_not_explained_as_a_late_change(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_failed_before_the_headers_is_not_explained_as_a_late_change(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def failing(environ: Any, start_response: Any) -> Iterator[bytes]:
         _sign_in(session_from(environ))
         start_response("200 OK", list(PLAIN))
@@ -668,7 +725,9 @@ def test_the_session_stands_in_the_environ_under_a_key_that_can_be_chosen() -> N
 
 
 def test_session_from_says_what_is_missing() -> None:
-    with pytest.raises(ConfigError, match=r"no session under 'iron_wsgi\.session': wrap the application in Iron"):
+    with pytest.raises(
+        ConfigError, match=r"no session under 'iron_wsgi\.session': wrap the application in Iron"
+    ):
         session_from({})
     with pytest.raises(ConfigError, match="no session under 'admin'"):
         session_from({"admin": "somebody"}, "admin")
@@ -763,7 +822,12 @@ def test_options_can_be_a_function_of_the_environ() -> None:
 def test_a_middleware_makes_sealers_under_its_password() -> None:
     clock = FakeClock()
     middleware = IronSessionMiddleware(
-        _answer(bool), password={2: NEWER, 1: PASSWORD}, seal_with=1, cookie_name="s", iterations=3, clock=clock
+        _answer(bool),
+        password={2: NEWER, 1: PASSWORD},
+        seal_with=1,
+        cookie_name="s",
+        iterations=3,
+        clock=clock,
     )
     links = middleware.sealer("links")
     token = links.seal({"user": 7}, ttl=900)

@@ -47,7 +47,9 @@ def test_every_default_is_a_value_that_can_be_given(option: Any) -> None:
 def test_the_defaults_are_those_of_iron_session_where_it_has_them() -> None:
     options = _options()
     assert (options.ttl, options.iterations, options.skew) == (1_209_600, 1, 60)
-    assert options.cookie_options == CookieOptions(secure=True, httponly=True, samesite="Lax", path="/", max_age="ttl")
+    assert options.cookie_options == CookieOptions(
+        secure=True, httponly=True, samesite="Lax", path="/", max_age="ttl"
+    )
 
 
 def test_what_costs_nothing_unless_asked_for_is_off() -> None:
@@ -126,7 +128,9 @@ def test_an_unknown_option_is_answered_with_the_right_one(name: str, answer: str
         ({"clock": 5.0}, "clock must be callable"),
     ],
 )
-def test_an_impossible_value_is_refused_when_the_options_are_made(given: dict[str, Any], problem: str) -> None:
+def test_an_impossible_value_is_refused_when_the_options_are_made(
+    given: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(ConfigError, match=problem):
         _options(**given)
 
@@ -136,9 +140,17 @@ def test_an_impossible_value_is_refused_when_the_options_are_made(given: dict[st
 
 def test_durations_are_kept_in_seconds() -> None:
     options = _options(
-        ttl=timedelta(hours=1), absolute_timeout=timedelta(days=1), refresh_after=timedelta(minutes=1), skew=timedelta(0)
+        ttl=timedelta(hours=1),
+        absolute_timeout=timedelta(days=1),
+        refresh_after=timedelta(minutes=1),
+        skew=timedelta(0),
     )
-    assert (options.ttl, options.absolute_timeout, options.refresh_after, options.skew) == (3600, 86_400, 60, 0)
+    assert (options.ttl, options.absolute_timeout, options.refresh_after, options.skew) == (
+        3600,
+        86_400,
+        60,
+        0,
+    )
 
 
 def test_ids_have_256_bits_from_the_operating_system() -> None:

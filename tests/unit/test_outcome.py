@@ -64,7 +64,9 @@ def test_an_outcome_takes_the_place_of_an_earlier_one() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["Vary", "vary", "VARY"])
-def test_vary_names_cookie_exactly_once_and_loses_nothing(name: str, given: list[str], expected: list[str]) -> None:
+def test_vary_names_cookie_exactly_once_and_loses_nothing(
+    name: str, given: list[str], expected: list[str]
+) -> None:
     headers = Outcome(vary=True).added_to([(name, value) for value in given])
     assert headers == [(name if given else "Vary", value) for value in expected]
 
@@ -95,7 +97,10 @@ def test_what_the_application_keeps_from_shared_caches_stays_as_it_is(given: str
         ("max-age=60", {"max-age=60"}),
         ("no-cache", {"no-cache"}),
         ("", set()),
-        ("max-age=60, stale-while-revalidate=30, immutable", {"max-age=60", "stale-while-revalidate=30", "immutable"}),
+        (
+            "max-age=60, stale-while-revalidate=30, immutable",
+            {"max-age=60", "stale-while-revalidate=30", "immutable"},
+        ),
         ("public, max-age=60", {"max-age=60"}),
         ("s-maxage=10, must-revalidate", {"must-revalidate"}),
         ("s-maxage=abc, max-age=5", {"max-age=5"}),

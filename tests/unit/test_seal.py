@@ -99,7 +99,17 @@ def test_whatever_follows_the_first_tilde_selects_nothing() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "~2", "x", "Fe26.2", "*" * 7, "a*b*c*d*e*f*g*h", "Fe26.2*******~2*", "Fe26.2**é*****", "Fe26.2********"],
+    [
+        "",
+        "~2",
+        "x",
+        "Fe26.2",
+        "*" * 7,
+        "a*b*c*d*e*f*g*h",
+        "Fe26.2*******~2*",
+        "Fe26.2**é*****",
+        "Fe26.2********",
+    ],
 )
 def test_what_has_not_the_form_of_a_seal_is_invalid(text: str) -> None:
     with pytest.raises(InvalidSeal):
@@ -153,9 +163,7 @@ def test_the_latest_expiration_that_javascript_can_count_is_accepted() -> None:
 
 @pytest.mark.parametrize("field", [3, 4])
 @pytest.mark.parametrize("change", ["{0}=", "{0}==", " {0}", "{0}\n", "{0}??", "+{0}", "/{0}", "{0}AAA"])
-def test_base64_in_any_other_spelling_is_invalid_even_under_a_right_mac(
-    field: int, change: str
-) -> None:
+def test_base64_in_any_other_spelling_is_invalid_even_under_a_right_mac(field: int, change: str) -> None:
     text = seal.seal_at(b"{}", PASSWORD, expires_at=None)
     altered = _with(text, field, change.format(text.split("*")[field]))
     with pytest.raises(InvalidSeal, match="base64url"):
@@ -182,7 +190,9 @@ def test_only_the_one_spelling_of_a_mac_is_accepted() -> None:
     text = seal.seal_at(b"{}", PASSWORD, expires_at=None)
     head, _, mac = text.rpartition("*")
     assert len(mac) == 43
-    other_last_letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".replace(mac[-1], "")
+    other_last_letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".replace(
+        mac[-1], ""
+    )
     for spelling in [mac + "=", mac + " ", mac[:-1], "", *(mac[:-1] + last for last in other_last_letters)]:
         with pytest.raises(InvalidSeal, match="altered"):
             _unseal(f"{head}*{spelling}")
@@ -282,7 +292,9 @@ def test_encryption_and_integrity_may_have_iterations_of_their_own() -> None:
         (PASSWORD, {"password_id": "١"}, "letters, digits and '_'"),
     ],
 )
-def test_an_unusable_key_or_setting_is_a_fault_of_the_program(key: Any, how: dict[str, Any], problem: str) -> None:
+def test_an_unusable_key_or_setting_is_a_fault_of_the_program(
+    key: Any, how: dict[str, Any], problem: str
+) -> None:
     with pytest.raises(ConfigError, match=problem):
         seal.seal(b"{}", key, **how)
 
@@ -322,5 +334,7 @@ def test_sha_1_is_not_called_before_a_seal_is_made_so_that_a_fips_build_can_impo
         "try: iron_wsgi.seal_data({}, password=options.password)\n"
         "except ValueError as error: print(error)\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
     assert run.stdout == "no SHA-1 here\n"

@@ -15,8 +15,8 @@ from iron_wsgi import (
     InvalidSeal,
     Passwords,
     PayloadError,
-    SealError,
     Sealer,
+    SealError,
     UnknownPassword,
     seal,
     seal_data,
@@ -69,7 +69,9 @@ def test_a_seal_ends_after_its_ttl_14_days_by_default_and_never_with_0(
     assert ends_at(seal_data(DATA, password=PASSWORD, clock=clock, **ttl)) == end
 
 
-@pytest.mark.parametrize("ttl", [-1, float("nan"), float("inf"), "60", None, True, timedelta(seconds=-1), 1e11])
+@pytest.mark.parametrize(
+    "ttl", [-1, float("nan"), float("inf"), "60", None, True, timedelta(seconds=-1), 1e11]
+)
 def test_a_ttl_that_is_no_duration_is_refused(ttl: Any) -> None:
     for make in (lambda: seal_data({}, password=PASSWORD, ttl=ttl), lambda: _links().seal({}, ttl=ttl)):
         with pytest.raises(ConfigError, match="ttl must be a number of seconds or a timedelta, 0 or more"):
@@ -142,7 +144,9 @@ def test_what_the_hook_raises_is_passed_on() -> None:
 def test_the_hook_gets_the_precise_error() -> None:
     errors: list[SealError] = []
     unseal_data(
-        sealed(DATA, password_id="9"), password=PASSWORD, on_unseal_error=lambda _, error: errors.append(error)
+        sealed(DATA, password_id="9"),
+        password=PASSWORD,
+        on_unseal_error=lambda _, error: errors.append(error),
     )
     assert [type(error) for error in errors] == [UnknownPassword]
 

@@ -34,7 +34,9 @@ def signed_in(visitor: Visitor) -> Visitor:
 
 def _session(cookies: dict[str, Any] | None = None, **options: Any) -> Session:
     jar = DictJar(cookies or {})
-    return get_iron_session(jar, **{"password": PASSWORD, "cookie_name": "s", "clock": FakeClock(), **options})
+    return get_iron_session(
+        jar, **{"password": PASSWORD, "cookie_name": "s", "clock": FakeClock(), **options}
+    )
 
 
 # ---- a mapping ----
@@ -110,7 +112,9 @@ def test_every_string_but_the_reserved_ones_is_an_ordinary_key(visitor: Visitor,
 
 def test_values_are_not_attributes_as_in_javascript_and_the_message_says_how_to_write_them() -> None:
     session: Any = _session({"s": sealed(DATA)})
-    with pytest.raises(AttributeError, match=r"""a Session has no attribute 'user'; read session\["user"\]"""):
+    with pytest.raises(
+        AttributeError, match=r"""a Session has no attribute 'user'; read session\["user"\]"""
+    ):
         session.user  # noqa: B018
     with pytest.raises(AttributeError, match=r'write session\["user"\]'):
         session.user = 7
@@ -481,7 +485,9 @@ def test_a_session_that_cannot_be_trusted_is_new(visitor: Visitor) -> None:
 # ---- size ----
 
 
-def test_the_size_is_that_of_the_line_that_a_save_would_send_and_asking_changes_nothing(clock: FakeClock) -> None:
+def test_the_size_is_that_of_the_line_that_a_save_would_send_and_asking_changes_nothing(
+    clock: FakeClock,
+) -> None:
     visitor = Visitor(clock, absolute_timeout=3600)
     sizes: list[int] = []
 

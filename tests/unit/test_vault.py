@@ -35,7 +35,12 @@ def test_a_value_is_what_was_dumped(clock: FakeClock) -> None:
     vault = _vault(clock)
     state = vault.load(vault.dump(State(data={"a": [1]}), expires_at=NOW + 60))
     assert (state.data, state.meta, state.expires_at, state.is_new) == ({"a": [1]}, {}, NOW + 60, False)
-    assert (state.accessed, state.modified, state.destroyed, state.is_outdated) == (False, False, False, False)
+    assert (state.accessed, state.modified, state.destroyed, state.is_outdated) == (
+        False,
+        False,
+        False,
+        False,
+    )
 
 
 def test_with_the_defaults_the_payload_is_the_data_as_iron_session_writes_them(clock: FakeClock) -> None:
@@ -73,7 +78,14 @@ def test_what_cannot_be_trusted_is_refused_with_a_reason(
 
 @pytest.mark.parametrize(
     "value",
-    ['{"user":7}', "eyJ1c2VyIjo3fQ", "eyJ1c2VyIjo3fQ.aWq3Xg.sVx0", ".eJyrVkrLz1eyUkpKLFKqBQAdegQ0:1w:x", "{}", "gASVAA=="],
+    [
+        '{"user":7}',
+        "eyJ1c2VyIjo3fQ",
+        "eyJ1c2VyIjo3fQ.aWq3Xg.sVx0",
+        ".eJyrVkrLz1eyUkpKLFKqBQAdegQ0:1w:x",
+        "{}",
+        "gASVAA==",
+    ],
 )
 def test_what_is_no_seal_is_handed_to_no_other_decoder(clock: FakeClock, value: str) -> None:
     class Spy(StrictJSON):
@@ -296,7 +308,9 @@ def test_a_seal_without_stamps_is_too_old_counted_from_its_end(clock: FakeClock)
 
 
 @pytest.mark.parametrize("end", [NOW, NOW - 1, NOW - 1e6])
-def test_an_end_that_has_passed_makes_a_seal_that_is_expired_for_every_reader(clock: FakeClock, end: float) -> None:
+def test_an_end_that_has_passed_makes_a_seal_that_is_expired_for_every_reader(
+    clock: FakeClock, end: float
+) -> None:
     value = _vault(clock).dump(State(data={"a": 1}), expires_at=end)
     assert ends_at(value) == NOW - 61
     assert _refusal(_vault(clock), value)[0] == "expired"
@@ -310,7 +324,9 @@ def test_what_was_dumped_is_what_later_changes_are_compared_with(clock: FakeCloc
     assert state.is_changed()
 
 
-def test_a_serializer_of_ones_own_writes_and_reads_and_whatever_it_raises_is_invalid(clock: FakeClock) -> None:
+def test_a_serializer_of_ones_own_writes_and_reads_and_whatever_it_raises_is_invalid(
+    clock: FakeClock,
+) -> None:
     class Reversed(StrictJSON):
         def dumps(self, data: dict[str, Any], /, **_: Any) -> bytes:
             return super().dumps(data)[::-1]
