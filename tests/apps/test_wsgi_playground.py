@@ -264,19 +264,32 @@ def test_a_wrong_name_and_a_wrong_password_are_refused_in_the_same_words(
     assert not visitor.is_signed_in
 
 
-def test_signing_in_begins_another_session(
-    visitor: Visitor, site: IronSessionMiddleware, clock: FakeClock
+def test_a_session_from_before_the_sign_in_stays_anonymous(
+    visitor: Visitor, site: IronSessionMiddleware
 ) -> None:
     visitor.get("/sign-in")
-    planted, token = visitor.cookie, visitor.token
+    planted = visitor.cookie
     visitor.sign_in()
-    assert payload_of(visitor, site, clock)["csrf"] != token
-    first = payload_of(visitor, site, clock)["_iron"]["sid"]
     other = Visitor(site)
     assert planted is not None
     other.cookie = planted
     assert not other.is_signed_in
-    assert payload_of(other.sign_in(), site, clock)["_iron"]["sid"] != first
+
+
+def test_signing_in_begins_another_session_without_what_the_former_held(
+    visitor: Visitor, site: IronSessionMiddleware, clock: FakeClock
+) -> None:
+    visitor.sign_in()
+    visitor.do("/items", item="bread")
+    former = payload_of(visitor, site, clock)
+    clock.advance(30)
+    visitor.post("/sign-in", name=NAME, password=PASSWORD)
+    visitor.get("/session")
+    latter = payload_of(visitor, site, clock)
+    assert latter["_iron"]["sid"] != former["_iron"]["sid"]
+    assert latter["_iron"]["iat"] == former["_iron"]["iat"] + 30
+    assert latter["csrf"] != former["csrf"]
+    assert latter["items"] == []
 
 
 def test_who_is_signed_in_needs_no_form(visitor: Visitor) -> None:
@@ -391,19 +404,23 @@ def test_a_message_is_shown_once(visitor: Visitor) -> None:
     assert "Apples in the cart" not in visitor.words
 
 
+def tags_of(visitor: Visitor, path: str, **fields: str) -> list[str]:
+    """The elements of the page that answers a form."""
+    visitor.get("/session" if path == "/items" else path)
+    response = visitor.post(path, **fields)
+    if response.location is not None:
+        visitor.get(response.location)
+    assert any(text in visitor.words for text in fields.values())
+    return [tag for tag, _ in Elements(visitor.page).found]
+
+
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><b x="', "{token}", "&amp;", "</code>"])
 def test_what_a_visitor_typed_is_text(visitor: Visitor, text: str) -> None:
-    visitor.get("/sign-in")
-    visitor.post("/sign-in", name=text, password="guess")
-    assert [
-        field["value"] for field in Elements(visitor.page).named("input") if field.get("name") == "name"
-    ] == [text]
-    assert visitor.sign_in().page.count("<script") == 0
-    visitor.do("/items", item="plain")
-    plain = [tag for tag, _ in Elements(visitor.page).found]
+    assert tags_of(visitor, "/sign-in", name=text) == tags_of(visitor, "/sign-in", name="plain")
+    visitor.sign_in()
+    plain = tags_of(visitor, "/items", item="plain")
     visitor.do("/emptying")
-    visitor.do("/items", item=text)
-    assert [tag for tag, _ in Elements(visitor.page).found] == plain
+    assert tags_of(visitor, "/items", item=text) == plain
     assert f"“{text}” was added" in unescape(visitor.page)
 
 

@@ -157,7 +157,7 @@ def test_the_number_of_rounds_reaches_every_command(command: Command, clock: Fak
     token = command("seal", "{}", "--iterations", "3", "--purpose", "p", "--ttl", "9").out
     assert command("unseal", token, "--iterations", "3", "--purpose", "p").code == 0
     refused(command("unseal", value, "--iterations", "0"), 2, "iterations must be between 1")
-    refused(command("unseal", value, "--iterations", str(10**30)), 2, "--iterations is too large")
+    refused(command("unseal", value, "--iterations", str(10**30)), 2, "iterations must be between 1")
 
 
 @pytest.mark.parametrize(

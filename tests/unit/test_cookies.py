@@ -100,8 +100,11 @@ def test_a_path_goes_out_as_it_was_given(path: str) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", ".", "-a.example", "a..example", "bücher.example", 7, *(f"a{one}b" for one in INJECTIONS)]
-    + [".".join(["x" * 60] * 20), "x" * 64 + ".example", "a.example:8000"],
+    [
+        *("", ".", "-a.example", "a..example", "bücher.example", "a.example:8000", 7),
+        *(".".join(["x" * 60] * 20), "x" * 64 + ".example"),
+        *(f"a{one}b" for one in INJECTIONS),
+    ],
 )
 def test_a_domain_that_a_browser_would_drop_or_misread_is_refused(bad: object) -> None:
     assert "domain must be a host name" in _refused(domain=bad)

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable
 from datetime import datetime, timezone
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -21,30 +19,26 @@ from iron_wsgi.engine import Engine
 from iron_wsgi.state import State
 from iron_wsgi.testing import DictJar, FakeClock
 
-from .visitor import NEWER, NOW, OTHER, PASSWORD, Visitor, attributes, ends_at, payload, sealed
+from .visitor import (
+    NEWER,
+    NOW,
+    OTHER,
+    PASSWORD,
+    Visitor,
+    attributes,
+    ends_at,
+    lines,
+    payload,
+    sealed,
+    sign_in,
+    write,
+)
 
 DAY = 86_400
 TTL = 14 * DAY
 
 READ = Outcome(vary=True, name="s")
 """What a request asks of the response that only read its session."""
-
-
-def _sign_in(session: Session) -> None:
-    session["user"] = 7
-
-
-def _write(**data: Any) -> Any:
-    return lambda session: session.update(data)
-
-
-def _lines(outcome: Outcome) -> list[tuple[str, str]]:
-    """The cookies of an outcome: their names, and whether each is set or deleted."""
-    return [(cookie.name, "deleted" if cookie.is_deletion else "set") for cookie in outcome.cookies]
-
-
-def _names(outcome: Outcome) -> list[str]:
-    return [cookie.name for cookie in outcome.cookies]
 
 
 def _password_id(value: str) -> str:
@@ -55,32 +49,32 @@ def _password_id(value: str) -> str:
 
 
 def test_an_untouched_session_asks_nothing_of_the_response(visitor: Visitor) -> None:
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     assert visitor.ask(lambda _: None) == Outcome()
 
 
 def test_a_session_that_was_read_makes_the_response_vary_and_sets_no_cookie(visitor: Visitor) -> None:
     assert visitor.ask() == READ
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     assert visitor.ask() == READ
 
 
 def test_a_session_that_was_written_sets_one_cookie_and_is_private(visitor: Visitor) -> None:
-    outcome = visitor.visit(_sign_in)
-    assert (_lines(outcome), outcome.vary, outcome.private) == ([("s", "set")], True, True)
+    outcome = visitor.visit(sign_in)
+    assert (lines(outcome), outcome.vary, outcome.private) == ([("s", "set")], True, True)
     assert visitor.finds() == {"user": 7}
 
 
 def test_each_write_is_sealed_anew(visitor: Visitor) -> None:
     values = []
     for number in range(3):
-        visitor.visit(_write(n=number))
+        visitor.visit(write(n=number))
         values.append(visitor.value)
     assert len(set(values)) == 3
 
 
 def test_a_nested_change_is_written(visitor: Visitor) -> None:
-    visitor.visit(_write(cart=[{"n": 1}]))
+    visitor.visit(write(cart=[{"n": 1}]))
     visitor.visit(lambda session: session["cart"][0].update(n=2))
     assert visitor.finds() == {"cart": [{"n": 2}]}
     visitor.visit(lambda session: session["cart"].append(True))
@@ -89,7 +83,7 @@ def test_a_nested_change_is_written(visitor: Visitor) -> None:
 
 
 def test_a_nested_value_changed_and_changed_back_is_not_written(visitor: Visitor) -> None:
-    visitor.visit(_write(cart=[1]))
+    visitor.visit(write(cart=[1]))
     assert visitor.ask(lambda session: (session["cart"].append(2), session["cart"].pop())).cookies == ()
 
 
@@ -103,26 +97,26 @@ def test_a_nested_value_changed_and_changed_back_is_not_written(visitor: Visitor
 def test_max_age_is_a_minute_less_than_the_ttl_as_in_iron_session(
     visitor: Visitor, ttl: int, max_age: int
 ) -> None:
-    outcome = visitor.visit(_sign_in, ttl=ttl)
+    outcome = visitor.visit(sign_in, ttl=ttl)
     assert attributes(outcome.cookies[0].header)["max-age"] == str(max_age)
     assert ends_at(visitor.value) == (NOW + ttl if ttl else None)
 
 
 def test_with_ttl_0_the_seal_never_expires(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=0)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(50 * 365 * DAY)
     assert visitor.finds() == {"user": 7}
 
 
 def test_a_max_age_of_ones_own_leaves_the_seal_its_ttl(visitor: Visitor) -> None:
-    outcome = visitor.visit(_sign_in, cookie_options={"max_age": 77})
+    outcome = visitor.visit(sign_in, cookie_options={"max_age": 77})
     assert attributes(outcome.cookies[0].header)["max-age"] == "77"
     assert ends_at(visitor.value) == NOW + TTL
 
 
 def test_a_browser_session_cookie_has_no_max_age_and_its_seal_still_expires(visitor: Visitor) -> None:
-    outcome = visitor.visit(_sign_in, cookie_options={"max_age": None})
+    outcome = visitor.visit(sign_in, cookie_options={"max_age": None})
     assert not {"max-age", "expires"} & attributes(outcome.cookies[0].header).keys()
     assert ends_at(visitor.value) == NOW + TTL
 
@@ -131,13 +125,13 @@ def test_a_remembered_session_outlives_the_browser_where_others_do_not(clock: Fa
     visitor = Visitor(clock, cookie_options={"max_age": None})
     outcome = visitor.visit(lambda session: (session.update(user=7), session.set_expiry(30 * DAY)))
     assert attributes(outcome.cookies[0].header)["max-age"] == str(30 * DAY - 60)
-    outcome = visitor.visit(_write(n=1))
+    outcome = visitor.visit(write(n=1))
     assert attributes(outcome.cookies[0].header)["max-age"] == str(30 * DAY - 60)
 
 
 def test_expires_stands_in_place_of_max_age(visitor: Visitor) -> None:
     moment = datetime.fromtimestamp(NOW + DAY, timezone.utc)
-    outcome = visitor.visit(_sign_in, cookie_options={"expires": moment})
+    outcome = visitor.visit(sign_in, cookie_options={"expires": moment})
     found = attributes(outcome.cookies[0].header)
     assert "max-age" not in found
     assert found["expires"] == "Sat, 16 Jan 2027 08:00:00 GMT"
@@ -150,7 +144,7 @@ def test_an_expires_that_has_passed_is_an_error_when_it_would_be_sent_and_not_be
     visitor.cookies["s"] = sealed({"a": 1})
     assert visitor.finds(**options) == {"a": 1}
     with pytest.raises(ConfigError, match="expires has passed"):
-        visitor.ask(_sign_in, **options)
+        visitor.ask(sign_in, **options)
 
 
 # ---- timeouts ----
@@ -158,9 +152,9 @@ def test_an_expires_that_has_passed_is_an_error_when_it_would_be_sent_and_not_be
 
 def test_a_session_lives_for_its_ttl_after_the_last_write_and_a_minute_of_skew(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=900)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(600)
-    visitor.visit(_write(n=1))
+    visitor.visit(write(n=1))
     clock.advance(959)
     assert visitor.finds() == {"user": 7, "n": 1}
     clock.advance(1)
@@ -169,7 +163,7 @@ def test_a_session_lives_for_its_ttl_after_the_last_write_and_a_minute_of_skew(c
 
 def test_a_session_that_is_only_read_is_not_renewed_by_default(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=900)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     for _ in range(9):
         clock.advance(100)
         assert visitor.visit().cookies == ()
@@ -179,19 +173,19 @@ def test_a_session_that_is_only_read_is_not_renewed_by_default(clock: FakeClock)
 
 def test_with_refresh_after_a_used_session_is_renewed_once_it_is_older_than_that(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=900, refresh_after=300)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(299)
     assert visitor.visit().cookies == ()
     clock.advance(1)
     outcome = visitor.visit()
-    assert (_lines(outcome), outcome.vary, outcome.private) == ([("s", "set")], True, True)
+    assert (lines(outcome), outcome.vary, outcome.private) == ([("s", "set")], True, True)
     assert ends_at(visitor.value) == NOW + 300 + 900
     assert visitor.visit().cookies == ()
 
 
 def test_with_refresh_after_a_session_ends_when_it_was_idle_for_its_ttl(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=900, refresh_after=300)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     for _ in range(20):
         clock.advance(600)
         visitor.visit()
@@ -202,16 +196,16 @@ def test_with_refresh_after_a_session_ends_when_it_was_idle_for_its_ttl(clock: F
 
 def test_with_refresh_after_0_every_request_that_uses_the_session_renews_it(clock: FakeClock) -> None:
     visitor = Visitor(clock, refresh_after=0)
-    visitor.visit(_sign_in)
-    assert _lines(visitor.visit()) == [("s", "set")]
+    visitor.visit(sign_in)
+    assert lines(visitor.visit()) == [("s", "set")]
     clock.advance(0.5)
-    assert _lines(visitor.visit()) == [("s", "set")]
+    assert lines(visitor.visit()) == [("s", "set")]
     assert ends_at(visitor.value) == NOW + 0.5 + TTL
 
 
 def test_an_untouched_session_is_never_renewed(clock: FakeClock) -> None:
     visitor = Visitor(clock, refresh_after=0)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(DAY)
     assert visitor.visit(lambda _: None) == Outcome()
 
@@ -222,18 +216,18 @@ def test_a_visitor_without_a_session_gets_none_by_being_renewed(clock: FakeClock
 
 def test_a_304_does_not_renew_and_still_carries_a_change(clock: FakeClock) -> None:
     visitor = Visitor(clock, refresh_after=0)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     assert visitor.visit(status=304) == READ
     assert visitor.visit(status=304, password={2: NEWER, 1: PASSWORD}) == READ
-    assert _lines(visitor.visit(_write(n=1), status=304)) == [("s", "set")]
+    assert lines(visitor.visit(write(n=1), status=304)) == [("s", "set")]
 
 
 def test_the_absolute_timeout_ends_a_session_however_much_it_is_used(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=900, refresh_after=0, absolute_timeout=3600)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     for step in range(1, 8):
         clock.advance(500)
-        visitor.visit(_write(n=step))
+        visitor.visit(write(n=step))
         assert ends_at(visitor.value) == NOW + min(step * 500 + 900, 3600)
     clock.advance(100 + 60)
     assert visitor.finds() == {}
@@ -241,7 +235,7 @@ def test_the_absolute_timeout_ends_a_session_however_much_it_is_used(clock: Fake
 
 def test_the_absolute_timeout_ends_sessions_that_would_never_expire(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=0, absolute_timeout=3600)
-    outcome = visitor.visit(_sign_in)
+    outcome = visitor.visit(sign_in)
     assert ends_at(visitor.value) == NOW + 3600
     assert attributes(outcome.cookies[0].header)["max-age"] == "3540"
     clock.advance(3660)
@@ -260,15 +254,15 @@ def test_an_absolute_timeout_that_was_just_switched_on_counts_from_what_the_seal
     clock: FakeClock,
 ) -> None:
     visitor = Visitor(clock, ttl=900)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(500)
-    visitor.visit(_write(n=1), absolute_timeout=3600)
+    visitor.visit(write(n=1), absolute_timeout=3600)
     assert payload(visitor.value)["_iron"] == {"iat": NOW}
 
 
 def test_regenerate_starts_the_absolute_timeout_again(clock: FakeClock) -> None:
     visitor = Visitor(clock, absolute_timeout=3600)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(3000)
     visitor.visit(Session.regenerate)
     clock.advance(3000)
@@ -277,7 +271,7 @@ def test_regenerate_starts_the_absolute_timeout_again(clock: FakeClock) -> None:
 
 def test_touch_renews_without_a_change(clock: FakeClock) -> None:
     visitor = Visitor(clock, ttl=900)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(800)
     visitor.visit(Session.touch)
     assert ends_at(visitor.value) == NOW + 800 + 900
@@ -287,9 +281,9 @@ def test_touch_renews_without_a_change(clock: FakeClock) -> None:
 @pytest.mark.parametrize("hours", [-24, -1, 1])
 def test_a_clock_that_is_set_signs_nobody_out_within_the_ttl(clock: FakeClock, hours: int) -> None:
     visitor = Visitor(clock)
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     clock.advance(hours * 3600)
-    visitor.visit(_write(n=1))
+    visitor.visit(write(n=1))
     assert visitor.finds() == {"user": 7, "n": 1}
 
 
@@ -297,47 +291,47 @@ def test_a_clock_that_is_set_signs_nobody_out_within_the_ttl(clock: FakeClock, h
 
 
 def test_a_session_under_an_older_password_is_sealed_anew_when_it_is_used(visitor: Visitor) -> None:
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     both = {2: NEWER, 1: PASSWORD}
     assert visitor.visit(lambda _: None, password=both).cookies == ()
-    assert _lines(visitor.visit(password=both)) == [("s", "set")]
+    assert lines(visitor.visit(password=both)) == [("s", "set")]
     assert _password_id(visitor.value) == "2"
     assert visitor.visit(password=both).cookies == ()
     assert visitor.finds(password={2: NEWER}) == {"user": 7}
 
 
 def test_a_rolling_deploy_signs_nobody_out(visitor: Visitor) -> None:
-    # 1. Every server learns the new password; 2. every server seals with it; 3. every server forgets the old one.
-    before = {"password": {1: PASSWORD}}
-    learnt = {"password": {2: NEWER, 1: PASSWORD}, "seal_with": 1}
-    sealing = {"password": {2: NEWER, 1: PASSWORD}}
-    after = {"password": {2: NEWER}}
-    visitor.visit(_sign_in, **before)
-    for mixed in ((before, learnt), (learnt, sealing), (sealing, after)):
-        visitor.visit(_write(n=1), **mixed[1] if mixed[1] is not after else sealing)
-        for server in (*mixed, *reversed(mixed)):
-            assert visitor.finds(**server)["user"] == 7
-            visitor.visit(_write(n=2), **server)
-            assert visitor.finds(**server)["user"] == 7
+    steps: list[dict[str, Any]] = [
+        {"password": {1: PASSWORD}},
+        {"password": {2: NEWER, 1: PASSWORD}, "seal_with": 1},  # every server learns the new password,
+        {"password": {2: NEWER, 1: PASSWORD}},  # then seals with it,
+        {"password": {2: NEWER}},  # and at last forgets the old one
+    ]
+    visitor.visit(sign_in, **steps[0])
+    for before, after in pairwise(steps):
+        # While the step is under way the visitor meets servers of both kinds, in any order.
+        for server in (before, after, before, after, after):
+            visitor.visit(write(n=1), **server)
+            assert visitor.finds(**before) == visitor.finds(**after) == {"user": 7, "n": 1}
 
 
 def test_without_seal_with_a_server_that_is_behind_neither_reads_nor_deletes_a_newer_session(
     visitor: Visitor,
 ) -> None:
-    visitor.visit(_sign_in, password={2: NEWER, 1: PASSWORD})
+    visitor.visit(sign_in, password={2: NEWER, 1: PASSWORD})
     assert visitor.visit(password={1: PASSWORD}) == READ
     assert visitor.finds(password={2: NEWER, 1: PASSWORD}) == {"user": 7}
 
 
 def test_a_password_that_was_replaced_without_an_id_ends_all_sessions(visitor: Visitor) -> None:
-    visitor.visit(_sign_in)
-    assert _lines(visitor.visit(password=NEWER)) == [("s", "deleted")]
+    visitor.visit(sign_in)
+    assert lines(visitor.visit(password=NEWER)) == [("s", "deleted")]
 
 
 def test_a_session_of_next_iron_session_is_written_back_as_a_seal_of_ours(clock: FakeClock) -> None:
     visitor = Visitor(clock, accept=("next-iron-session",))
     visitor.cookies["s"] = sealed({"persistent": {"user": 7}, "flash": {}}).removesuffix("~2")
-    assert _lines(visitor.visit()) == [("s", "set")]
+    assert lines(visitor.visit()) == [("s", "set")]
     assert payload(visitor.value) == {"user": 7}
     assert visitor.finds(accept=()) == {"user": 7}
 
@@ -361,14 +355,14 @@ def test_a_cookie_that_nobody_will_accept_is_deleted_once_when_it_is_looked_at(
     visitor.cookies["s"] = value
     assert visitor.visit(lambda _: None) == Outcome()
     outcome = visitor.visit()
-    assert (_lines(outcome), outcome.vary, outcome.private) == ([("s", "deleted")], True, True)
+    assert (lines(outcome), outcome.vary, outcome.private) == ([("s", "deleted")], True, True)
     assert visitor.visit() == READ
 
 
 def test_a_session_past_its_absolute_timeout_is_deleted_when_it_is_looked_at(clock: FakeClock) -> None:
     visitor = Visitor(clock, absolute_timeout=60)
     visitor.cookies["s"] = sealed({"_iron": {"iat": NOW - 120}})
-    assert _lines(visitor.visit()) == [("s", "deleted")]
+    assert lines(visitor.visit()) == [("s", "deleted")]
 
 
 KEPT = [
@@ -404,7 +398,7 @@ def test_a_cookie_that_another_server_may_accept_is_deleted_by_a_destroy(
     visitor: Visitor, value: str
 ) -> None:
     visitor.cookies["s"] = value
-    assert _lines(visitor.visit(Session.destroy)) == [("s", "deleted")]
+    assert lines(visitor.visit(Session.destroy)) == [("s", "deleted")]
 
 
 def test_a_session_written_over_a_kept_cookie_and_emptied_is_gone(visitor: Visitor) -> None:
@@ -418,9 +412,9 @@ def test_with_a_kept_cookie_among_several_refused_none_is_deleted(visitor: Visit
         assert visitor.ask(cookies={"s": list(values)}) == READ
 
 
-def test_a_visitor_with_a_refused_cookie_can_sign_in(visitor: Visitor) -> None:
+def test_a_visitor_with_a_refused_cookie_cansign_in(visitor: Visitor) -> None:
     visitor.cookies["s"] = "garbage"
-    assert _lines(visitor.visit(_sign_in)) == [("s", "set")]
+    assert lines(visitor.visit(sign_in)) == [("s", "set")]
     assert visitor.finds() == {"user": 7}
 
 
@@ -479,25 +473,25 @@ def test_an_empty_cookie_is_no_cookie(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("status", [500, 502, 599])
 def test_a_failed_request_changes_nothing(visitor: Visitor, status: int) -> None:
-    visitor.visit(_sign_in)
-    assert visitor.visit(_write(n=1), status=status) == READ
+    visitor.visit(sign_in)
+    assert visitor.visit(write(n=1), status=status) == READ
     assert visitor.visit(Session.clear, status=status) == READ
     assert visitor.finds() == {"user": 7}
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 403, 404, 499])
 def test_any_other_status_saves(visitor: Visitor, status: int) -> None:
-    assert _lines(visitor.visit(_sign_in, status=status)) == [("s", "set")]
+    assert lines(visitor.visit(sign_in, status=status)) == [("s", "set")]
 
 
 def test_an_explicit_save_and_a_destroy_go_out_with_an_error(visitor: Visitor) -> None:
     visitor.visit(lambda session: (session.update(user=7), session.save(), session.update(n=1)), status=500)
     assert visitor.finds() == {"user": 7}
-    assert _lines(visitor.visit(Session.destroy, status=500)) == [("s", "deleted")]
+    assert lines(visitor.visit(Session.destroy, status=500)) == [("s", "deleted")]
 
 
 def test_with_save_on_error_a_failed_request_saves(visitor: Visitor) -> None:
-    visitor.visit(_sign_in, status=500, save_on_error=True)
+    visitor.visit(sign_in, status=500, save_on_error=True)
     assert visitor.finds() == {"user": 7}
 
 
@@ -513,7 +507,7 @@ def test_a_failed_request_does_not_renew_and_deletes_no_refused_cookie(visitor: 
 
 def test_without_auto_commit_only_an_explicit_save_writes(clock: FakeClock) -> None:
     visitor = Visitor(clock, auto_commit=False, refresh_after=0)
-    assert visitor.visit(_sign_in) == READ
+    assert visitor.visit(sign_in) == READ
     visitor.visit(lambda session: (session.update(user=7), session.save(), session.update(n=1)))
     assert visitor.finds() == {"user": 7}
     assert visitor.visit() == READ
@@ -523,249 +517,48 @@ def test_without_auto_commit_only_an_explicit_save_writes(clock: FakeClock) -> N
     assert visitor.cookies == {}
 
 
-# ---- size ----
-
-
-def _room(visitor: Visitor) -> int:
-    """How many characters of text one cookie holds."""
-    low, high = 0, 5000
-    while low + 1 < high:
-        middle = (low + high) // 2
-        try:
-            visitor.ask(_write(text="x" * middle))
-            low = middle
-        except CookieTooLarge:
-            high = middle
-    return low
-
-
-def test_a_line_of_4096_octets_goes_out_and_a_longer_one_is_an_error(visitor: Visitor) -> None:
-    room = _room(visitor)
-    assert 2800 < room < 2900
-    (cookie,) = visitor.ask(_write(text="x" * room)).cookies
-    assert 4070 < len(cookie.header) <= 4096
-    with pytest.raises(CookieTooLarge) as caught:
-        visitor.ask(_write(text="x" * (room + 1)))
-    assert caught.value.size > caught.value.limit == 4096
-
-
-def test_a_size_error_names_the_largest_keys_and_leaves_the_old_cookie_untouched(visitor: Visitor) -> None:
-    visitor.visit(_sign_in)
-    before = visitor.value
-    with pytest.raises(CookieTooLarge) as caught:
-        visitor.visit(_write(a="canary" * 100, b="x" * 4000, c=1, d="é" * 200))
-    assert visitor.value == before
-    assert [key for key, _ in caught.value.largest] == ["b", "a", "d"]
-    assert caught.value.largest[0][1] == len('{"b":""}') + 4000
-    assert "Store less, or set overflow='chunk'. Largest keys, in octets: 'b' 40" in str(caught.value)
-    assert "canary" not in str(caught.value)
+# ---- what cannot be written ----
 
 
 def test_what_cannot_be_written_is_an_error_at_the_commit(visitor: Visitor) -> None:
     with pytest.raises(PayloadError, match=r"session\.when\[0\] is an object"):
-        visitor.visit(_write(when=[object()]))
+        visitor.visit(write(when=[object()]))
     assert visitor.cookies == {}
 
 
-# ---- chunks ----
-
-LONG = "x" * 5000
-LONGER = "y" * 8000
-
-
-@pytest.fixture
-def chunked(clock: FakeClock) -> Visitor:
-    return Visitor(clock, overflow="chunk", max_chunks=4)
-
-
-def test_a_session_too_large_for_one_cookie_is_cut_into_several_that_each_fit(chunked: Visitor) -> None:
-    outcome = chunked.visit(_write(text=LONG))
-    assert _lines(outcome) == [("s.0", "set"), ("s.1", "set"), ("s", "deleted")]
-    assert len(outcome.cookies[0].header) == 4096
-    assert all(len(cookie.header) <= 4096 for cookie in outcome.cookies)
-    assert chunked.finds() == {"text": LONG}
-
-
-def test_chunks_are_read_whatever_overflow_says(chunked: Visitor) -> None:
-    chunked.visit(_write(text=LONG))
-    assert chunked.finds(overflow="raise") == {"text": LONG}
-
-
-def test_a_session_that_needs_no_chunks_gets_none(chunked: Visitor) -> None:
-    assert _lines(chunked.visit(_sign_in))[0] == ("s", "set")
-    assert list(chunked.cookies) == ["s"]
-
-
-def test_growing_and_shrinking_leave_nothing_behind(chunked: Visitor) -> None:
-    for text, names in (
-        ("x", ["s"]),
-        (LONG, ["s.0", "s.1"]),
-        (LONGER, ["s.0", "s.1", "s.2"]),
-        (LONG, ["s.0", "s.1"]),
-        ("x", ["s"]),
-        (LONGER, ["s.0", "s.1", "s.2"]),
-        ("x", ["s"]),
-    ):
-        outcome = chunked.visit(_write(text=text))
-        assert sorted(chunked.cookies) == names
-        assert len(set(_names(outcome))) == len(outcome.cookies)
-        assert chunked.finds() == {"text": text}
-
-
-def test_growing_and_shrinking_in_one_request_leave_nothing_behind(chunked: Visitor) -> None:
-    def use(session: Session) -> None:
-        for text in ("x", LONGER, LONG, "x", LONG):
-            session["text"] = text
-            session.save()
-
-    outcome = chunked.visit(use)
-    assert len(set(_names(outcome))) == len(outcome.cookies)
-    assert sorted(chunked.cookies) == ["s.0", "s.1"]
-    assert chunked.finds() == {"text": LONG}
-
-
-def test_ending_a_chunked_session_deletes_every_chunk(chunked: Visitor) -> None:
-    for end in (Session.destroy, Session.clear):
-        chunked.visit(_write(text=LONGER))
-        assert len(chunked.cookies) == 3
-        chunked.visit(end)
-        assert chunked.cookies == {}
-
-
-def test_ending_a_session_that_was_chunked_in_the_same_request_deletes_every_chunk(chunked: Visitor) -> None:
-    chunked.visit(lambda session: (session.update(text=LONGER), session.save(), session.destroy()))
-    assert chunked.cookies == {}
-
-
-def test_more_chunks_than_allowed_are_an_error_that_says_how_many(chunked: Visitor) -> None:
-    with pytest.raises(CookieTooLarge, match="It needs 3 cookies, max_chunks is 2") as caught:
-        chunked.ask(_write(text=LONGER), max_chunks=2)
-    assert caught.value.size > caught.value.limit
-    with pytest.raises(CookieTooLarge, match="max_chunks is 4"):
-        chunked.ask(_write(text="x" * 20_000))
-
-
-@pytest.mark.parametrize("lost", [0, 1])
-def test_a_chunk_that_was_lost_makes_an_anonymous_visitor_and_no_error(chunked: Visitor, lost: int) -> None:
-    chunked.visit(_write(text=LONG))
-    del chunked.cookies[f"s.{lost}"]
-    assert chunked.finds() == {}
-    chunked.visit(_sign_in)
-    assert list(chunked.cookies) == ["s"]
-
-
-def test_chunks_in_another_order_or_of_another_session_are_refused(chunked: Visitor) -> None:
-    chunked.visit(_write(text=LONG))
-    mine = dict(chunked.cookies)
-    chunked.visit(_write(text=LONG[::-1] + "z"))
-    theirs = dict(chunked.cookies)
-    for cookies in (
-        {"s.0": mine["s.1"], "s.1": mine["s.0"]},
-        {"s.0": mine["s.0"], "s.1": theirs["s.1"]},
-        {"s.0": mine["s.0"], "s.1": mine["s.0"], "s.2": mine["s.1"]},
-        {"s.0": mine["s.0"], "s.2": mine["s.1"]},
-        {"s.1": mine["s.0"], "s.2": mine["s.1"]},
-    ):
-        assert Visitor.ask(chunked, cookies=cookies).vary
-        chunked.cookies = dict(cookies)
-        assert chunked.finds() == {}
-
-
-def test_a_fifth_chunk_is_never_read(chunked: Visitor) -> None:
-    value = sealed({"user": 7})
-    parts = [value[start : start + 60] for start in range(0, len(value), 60)]
-    assert len(parts) == 5
-    chunked.cookies.update({f"s.{index}": part for index, part in enumerate(parts)})
-    assert chunked.finds() == {}
-    chunked.cookies = {f"s.{index}": part for index, part in enumerate([*parts[:3], parts[3] + parts[4]])}
-    assert chunked.finds() == {"user": 7}
-
-
-def test_refused_chunks_are_deleted_when_they_are_looked_at(chunked: Visitor) -> None:
-    chunked.cookies.update({"s.0": "gar", "s.1": "bage"})
-    assert _lines(chunked.visit()) == [("s.0", "deleted"), ("s.1", "deleted")]
-
-
-# Two requests that begin with the same cookies and answer in either order.
-
-
-def _after(visitor: Visitor, answers: Iterable[Outcome]) -> Visitor:
-    """The same browser, had the answers arrived in this order."""
-    browser = copy.copy(visitor)
-    browser.cookies = dict(visitor.cookies)
-    for answer in answers:
-        browser.keep(answer)
-    return browser
-
-
-def test_a_whole_session_written_beside_newer_chunks_does_not_bring_the_older_one_back(
-    chunked: Visitor,
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [({"__proto__": {"a": 1}}, "has the key '__proto__'"), ({"text": "x" * 5000}, "4096 is the limit")],
+)
+def test_what_only_node_can_write_is_read_and_a_renewal_leaves_it_as_it_is(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture, data: dict[str, Any], problem: str
 ) -> None:
-    chunked.visit(_write(who="start"))
-    chunks = chunked.ask(_write(who="chunks", text=LONG))
-    chunked.clock.advance(1)
-    whole = chunked.ask(_write(who="whole"))
-    for answers in ((chunks, whole), (whole, chunks)):
-        browser = _after(chunked, answers)
-        last = "whole" if answers[-1] is whole else "chunks"
-        assert browser.finds()["who"] == last
+    visitor.cookies["s"] = sealed(data)
+    assert visitor.finds() == data
+    for _ in range(2):
+        assert visitor.visit(refresh_after=0) == READ
+    (line,) = [line for line in caplog.messages if "it was not renewed" in line]
+    assert problem in line
+    with pytest.raises((PayloadError, CookieTooLarge)):
+        visitor.visit(Session.save)
 
 
-def test_a_chunked_session_written_beside_a_newer_whole_one_does_not_bring_the_older_one_back(
-    chunked: Visitor,
+@pytest.mark.parametrize("made", ["", "x" * 129, "é", None, 7, b"x"])
+def test_an_id_that_the_next_request_would_refuse_is_an_error_when_it_is_made(
+    visitor: Visitor, made: Any
 ) -> None:
-    chunked.visit(_write(who="start", text=LONG))
-    whole = chunked.ask(lambda session: (session.update(who="whole"), session.pop("text")))
-    chunked.clock.advance(1)
-    chunks = chunked.ask(_write(who="chunks", text=LONGER))
-    for answers in ((chunks, whole), (whole, chunks)):
-        browser = _after(chunked, answers)
-        last = "whole" if answers[-1] is whole else "chunks"
-        assert browser.finds()["who"] == last
-
-
-def test_where_both_forms_arrive_and_both_open_the_later_expiry_wins(chunked: Visitor) -> None:
-    for first, second in (("x", LONG), (LONG, "x")):
-        chunked.cookies.clear()
-        earlier = chunked.ask(_write(text=first, who="earlier"))
-        chunked.clock.advance(1)
-        later = chunked.ask(_write(text=second, who="later"))
-        for outcome in (earlier, later):
-            for cookie in outcome.cookies:
-                if not cookie.is_deletion:
-                    chunked.cookies[cookie.name] = cookie.value
-        assert len(chunked.cookies) == 3
-        assert chunked.finds()["who"] == "later"
-        # The next write leaves one form alone.
-        chunked.visit(_write(n=1))
-        assert ("s" in chunked.cookies) == ("s.0" not in chunked.cookies)
-        assert chunked.finds()["who"] == "later"
-
-
-def test_a_stale_chunk_behind_a_shorter_session_is_harmless(chunked: Visitor) -> None:
-    chunked.visit(_write(text="x"))
-    longer, shorter = chunked.ask(_write(text=LONGER)), chunked.ask(_write(text=LONG))
-    chunked.keep(longer)
-    chunked.keep(shorter)
-    assert sorted(chunked.cookies) == ["s.0", "s.1", "s.2"]
-    assert chunked.finds() == {"text": LONG}
-    chunked.visit(_write(n=1))
-    assert sorted(chunked.cookies) == ["s.0", "s.1"]
-
-
-def test_a_chunk_in_the_way_of_a_whole_session_cannot_sign_the_visitor_out(chunked: Visitor) -> None:
-    chunked.visit(_sign_in)
-    chunked.cookies["s.0"] = "garbage"
-    assert chunked.finds() == {"user": 7}
-    outcome = chunked.visit(_write(n=1))
-    assert _lines(outcome) == [("s", "set"), ("s.0", "deleted")]
+    for use in (Session.regenerate, lambda session: session.sid):
+        with pytest.raises(
+            ConfigError, match="generate_id must return a string of 1 to 128 ASCII characters"
+        ):
+            visitor.visit(use, generate_id=lambda: made)
 
 
 # ---- one intent per name ----
 
 
 def test_a_response_carries_one_line_per_name_and_the_last_intent_wins(visitor: Visitor) -> None:
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
 
     def use(session: Session) -> None:
         session["n"] = 1
@@ -774,20 +567,20 @@ def test_a_response_carries_one_line_per_name_and_the_last_intent_wins(visitor: 
         session["n"] = 2
 
     outcome = visitor.visit(use, refresh_after=0)
-    assert _lines(outcome) == [("s", "set")]
+    assert lines(outcome) == [("s", "set")]
     assert visitor.finds() == {"user": 7, "n": 2}
 
 
 def test_destroy_beats_renewal_and_reseal(visitor: Visitor) -> None:
-    visitor.visit(_sign_in)
+    visitor.visit(sign_in)
     outcome = visitor.visit(Session.destroy, refresh_after=0, password={2: NEWER, 1: PASSWORD})
-    assert _lines(outcome) == [("s", "deleted")]
+    assert lines(outcome) == [("s", "deleted")]
 
 
 def test_a_deletion_has_every_attribute_of_the_cookie(clock: FakeClock) -> None:
     options = {"path": "/", "samesite": "Strict", "partitioned": True}
     visitor = Visitor(clock, cookie_name="__Host-s", cookie_options=options)
-    (written,) = visitor.visit(_sign_in).cookies
+    (written,) = visitor.visit(sign_in).cookies
     (gone,) = visitor.visit(Session.destroy).cookies
     assert gone.name == "__Host-s"
     changed = {"max-age", "expires"}

@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -124,7 +125,7 @@ def _sign_in(session: Session) -> None:
 SIGNED_IN = sealed({"user": 7}, expires_at=None)
 NEVER = {"ttl": 0}
 
-# The ways in which an application may answer: the session is written, status and headers given, b"ab" is the body.
+# The ways in which an application may answer. Each writes its session; b"ab" is the body.
 
 
 def _as_list(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -303,7 +304,7 @@ def _work(calls: Counter[str]) -> set[str]:
 def test_a_request_that_never_touches_its_session_costs_no_parsing_no_cryptography_and_no_json(
     way: str,
 ) -> None:
-    def untouched(environ: Any, start_response: Any) -> Iterable[bytes]:
+    def untouched(_environ: Any, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", PLAIN)
         body = [b"hello"]
         return body if way == "list" else iter(body)
@@ -446,7 +447,7 @@ def test_an_error_before_the_first_chunk_is_a_real_error_and_no_200_with_a_cooki
 
 
 def test_an_error_before_start_response_passes_untouched() -> None:
-    def app(environ: Any, start_response: Any) -> list[bytes]:
+    def app(environ: Any, _start_response: Any) -> list[bytes]:
         _sign_in(session_from(environ))
         raise LookupError("early")
 
@@ -474,7 +475,7 @@ def test_with_prime_the_headers_go_out_before_the_server_gets_the_body_and_only_
 ):
     produced: list[bytes] = []
 
-    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+    def app(_environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", PLAIN)
         for chunk in (b"", b"a", b"b"):
             produced.append(chunk)
@@ -489,14 +490,15 @@ def test_with_prime_the_headers_go_out_before_the_server_gets_the_body_and_only_
         assert b"".join(body) == b"ab"
 
 
+def _exc_info(message: str) -> Any:
+    return LookupError, LookupError(message), None
+
+
 def _restarting(first: str, second: str, use: Callable[[Session], object]) -> App:
     def app(environ: Any, start_response: Any) -> list[bytes]:
         start_response(first, [("X-First", "1")])
         use(session_from(environ))
-        try:
-            raise LookupError("again")
-        except LookupError:
-            start_response(second, [("X-Second", "1")], sys.exc_info())
+        start_response(second, [("X-Second", "1")], _exc_info("again"))
         return [b"x"]
 
     return app
@@ -519,13 +521,10 @@ def test_the_status_that_goes_out_decides_what_is_saved() -> None:
 
 
 def test_after_the_headers_a_second_start_response_raises_the_applications_error() -> None:
-    def app(environ: Any, start_response: Any) -> Iterator[bytes]:
+    def app(_environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", PLAIN)
         yield b"a"
-        try:
-            raise LookupError("too late")
-        except LookupError:
-            start_response("500 Oops", [], sys.exc_info())
+        start_response("500 Oops", [], _exc_info("too late"))
         yield b"never"
 
     with pytest.raises(LookupError, match="too late"):
@@ -538,7 +537,7 @@ def test_no_reference_to_a_traceback_is_kept() -> None:
 
     alive: list[weakref.ref[Held]] = []
 
-    def app(environ: Any, start_response: Any) -> list[bytes]:
+    def app(_environ: Any, start_response: Any) -> list[bytes]:
         def fail() -> None:
             held = Held()
             alive.append(weakref.ref(held))
@@ -646,13 +645,16 @@ def test_it_is_an_error_also_on_a_server_whose_start_response_returns_nothing() 
     body.close()
 
 
+def test_on_such_a_server_imperative_writing_is_told_what_to_do_instead() -> None:
+    with pytest.raises(AssertionError, match="returned no write function .* return the body instead"):
+        list(IronSessionMiddleware(_as_write, **SETTINGS)({}, lambda *_: None))  # type: ignore[arg-type, return-value]
+
+
 def _lines(caplog: pytest.LogCaptureFixture, app: App, times: int = 1, **settings: Any) -> list[str]:
     with caplog.at_level(logging.WARNING, "iron_wsgi"):
         for _ in range(times):
-            try:
+            with suppress(LookupError, CookieTooLarge):
                 _serve(app, **settings)
-            except (LookupError, CookieTooLarge):
-                continue
     return caplog.messages
 
 

@@ -86,7 +86,7 @@ def test_passwords_are_taken_as_they_are() -> None:
         ({-1: PASSWORD}, "integer of at least 1"),
         ({"01": PASSWORD}, "integer of at least 1"),
         ({"1e3": PASSWORD}, "integer of at least 1"),
-        ({"١": PASSWORD}, "integer of at least 1"),
+        ({"\u0661": PASSWORD}, "integer of at least 1"),
         ({"1\n": PASSWORD}, "integer of at least 1"),
         ({"": PASSWORD}, "integer of at least 1"),
         ({None: PASSWORD}, "integer of at least 1"),

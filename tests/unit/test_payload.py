@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import datetime
+import collections
+import datetime as dt
 import decimal
 import enum
 import uuid
@@ -14,9 +15,9 @@ from iron_wsgi.payload import StrictJSON
 JSON = StrictJSON()
 
 
-def _nested(levels: int) -> Any:
-    data: Any = 1
-    for _ in range(levels):
+def _nested(levels: int, innermost: Any = 1) -> Any:
+    data = innermost
+    for _ in range(levels - isinstance(innermost, list)):
         data = [data]
     return data
 
@@ -45,6 +46,31 @@ def test_tuples_are_written_as_arrays() -> None:
     assert JSON.dumps({"t": (1, (2, "x"))}) == b'{"t":[1,[2,"x"]]}'
 
 
+class _Text(str):
+    __slots__ = ()
+
+
+class _Number(enum.IntEnum):
+    SEVEN = 7
+
+
+class _Ratio(float):
+    pass
+
+
+def test_values_and_keys_of_a_class_of_ones_own_are_written_as_what_they_are() -> None:
+    data = {
+        _Text("a"): _Text("x"),
+        "n": _Number.SEVEN,
+        "f": _Ratio(0.5),
+        "o": collections.OrderedDict(b=[_Text("y")]),
+    }
+    assert JSON.dumps(data) == b'{"a":"x","n":7,"f":0.5,"o":{"b":["y"]}}'
+    for bad in (_Ratio("nan"), type("Big", (int,), {})(2**60), {_Text("__proto__"): 1}):
+        with pytest.raises(PayloadError):
+            JSON.dumps({"a": bad})
+
+
 class _Colour(enum.Enum):
     RED = 1
 
@@ -62,7 +88,7 @@ class _Colour(enum.Enum):
         ({None: "a"}, "has a key of type NoneType"),
         ({True: "a"}, "has a key of type bool"),
         ({"__proto__": 1}, "has the key '__proto__'"),
-        (datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc), "is a datetime"),
+        (dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc), "is a datetime"),
         (decimal.Decimal(1), "is a Decimal"),
         (uuid.UUID(int=1), "is an UUID"),
         (b"x", "is a bytes"),
@@ -91,9 +117,9 @@ def test_the_value_itself_is_never_part_of_the_message() -> None:
 
 
 def test_keys_of_the_data_itself_are_checked_too() -> None:
-    with pytest.raises(PayloadError, match="^session has a key of type int"):
+    with pytest.raises(PayloadError, match=r"^session has a key of type int"):
         JSON.dumps({1: "a"})  # type: ignore[dict-item]
-    with pytest.raises(PayloadError, match="^data has the key '__proto__'"):
+    with pytest.raises(PayloadError, match=r"^data has the key '__proto__'"):
         JSON.dumps({"__proto__": 1}, root="data")
 
 
@@ -169,8 +195,22 @@ def test_integers_are_exact_up_to_2_53_and_floats_beyond_as_in_javascript(digits
     ],
 )
 def test_what_json_parse_refuses_and_numbers_out_of_range_are_refused(payload: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         JSON.loads(payload)
+
+
+def test_200_levels_are_read_and_more_are_not_on_any_python() -> None:
+    deep = b"[" * 200 + b"]" * 200
+    assert JSON.loads(deep) == _nested(200, innermost=[])
+    for levels in (201, 300):
+        with pytest.raises(ValueError, match="nested deeper than 200 levels"):
+            JSON.loads(b'{"a":' * levels + b"1" + b"}" * levels)
+        with pytest.raises(ValueError, match="nested deeper than 200 levels"):
+            JSON.loads(b"[" * levels + b"]" * levels)
+
+
+def test_many_containers_side_by_side_are_not_deep() -> None:
+    assert JSON.loads(b"[" + b"[[]]," * 500 + b"{}]") == [[[]]] * 500 + [{}]
 
 
 def test_a_number_of_many_digits_costs_no_more_than_its_length() -> None:

@@ -145,8 +145,10 @@ def test_expired_is_said_only_of_an_authentic_seal() -> None:
 
 @pytest.mark.parametrize(
     "expiration",
-    ["0", "01", "-1", "+5", "1e20", "1.5", "0x10", " 1790000000000", "1790000000000\n", "9" * 17, "9" * 16]
-    + ["9007199254740992"],
+    [
+        *("0", "01", "-1", "+5", "1e20", "1.5", "0x10", " 1790000000000", "1790000000000\n"),
+        *("9" * 17, "9" * 16, "9007199254740992"),
+    ],
 )
 def test_an_expiration_that_is_no_number_of_milliseconds_is_invalid_even_under_a_right_mac(
     expiration: str,
@@ -289,7 +291,7 @@ def test_encryption_and_integrity_may_have_iterations_of_their_own() -> None:
         (PASSWORD, {"algorithm": "aes-256-gcm"}, "one of aes-256-cbc, aes-128-ctr"),
         (PASSWORD, {"password_id": "asd$"}, "letters, digits and '_'"),
         (PASSWORD, {"password_id": "1\n"}, "letters, digits and '_'"),
-        (PASSWORD, {"password_id": "١"}, "letters, digits and '_'"),
+        (PASSWORD, {"password_id": "\u0661"}, "letters, digits and '_'"),
     ],
 )
 def test_an_unusable_key_or_setting_is_a_fault_of_the_program(
@@ -328,7 +330,7 @@ def test_sha_1_is_not_called_before_a_seal_is_made_so_that_a_fips_build_can_impo
         "def refuse(*args, **kwargs): raise ValueError('no SHA-1 here')\n"
         "hashlib.sha1 = hashlib.pbkdf2_hmac = refuse\n"
         "new = hashlib.new\n"
-        "hashlib.new = lambda name, *rest, **more: refuse() if 'sha1' in name.lower() else new(name, *rest, **more)\n"
+        "hashlib.new = lambda name, *more: refuse() if 'sha1' in name.lower() else new(name, *more)\n"
         "import iron_wsgi\n"
         "options = iron_wsgi.SessionOptions(password=iron_wsgi.generate_password(), cookie_name='s')\n"
         "try: iron_wsgi.seal_data({}, password=options.password)\n"

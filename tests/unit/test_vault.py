@@ -89,7 +89,7 @@ def test_what_cannot_be_trusted_is_refused_with_a_reason(
 )
 def test_what_is_no_seal_is_handed_to_no_other_decoder(clock: FakeClock, value: str) -> None:
     class Spy(StrictJSON):
-        def loads(self, payload: bytes, /) -> Any:
+        def loads(self, _: bytes, /) -> Any:
             raise AssertionError
 
     for accept in ((), ("next-iron-session",)):
@@ -240,7 +240,7 @@ def test_stamps_that_are_no_finite_numbers_are_invalid(clock: FakeClock, number:
 
 def test_infinite_stamps_of_another_serializer_are_invalid_too(clock: FakeClock) -> None:
     class Careless(StrictJSON):
-        def loads(self, payload: bytes, /) -> Any:
+        def loads(self, _: bytes, /) -> Any:
             return {"_iron": {"iat": float("nan")}}
 
     assert _refusal(_vault(clock, serializer=Careless()), sealed({}))[0] == "invalid"

@@ -73,6 +73,23 @@ class Visitor:
         return value
 
 
+def sign_in(session: Session) -> None:
+    session["user"] = 7
+
+
+def write(**data: Any) -> Use:
+    return lambda session: session.update(data)
+
+
+def names(outcome: Outcome) -> list[str]:
+    return [cookie.name for cookie in outcome.cookies]
+
+
+def lines(outcome: Outcome) -> list[tuple[str, str]]:
+    """The cookies of an outcome: their names, and whether each is set or deleted."""
+    return [(cookie.name, "deleted" if cookie.is_deletion else "set") for cookie in outcome.cookies]
+
+
 def sealed(
     data: object,
     *,
