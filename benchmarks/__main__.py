@@ -26,7 +26,9 @@ def main(arguments: list[str]) -> int:
         prog="python -m benchmarks",
         description="Ratios of costs, measured in turns within one run. Times are the least of many turns.",
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named"
+    )
     parser.add_argument("--quick", action="store_true", help="each line once, to see that it works")
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
     given = parser.parse_args(arguments)

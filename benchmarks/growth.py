@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from iron_wsgi import Passwords, SealError, Sealer, SessionOptions, generate_password, seal
+from iron_wsgi import Passwords, Sealer, SealError, SessionOptions, generate_password, seal
 from iron_wsgi.errors import Refused
 from iron_wsgi.vault import SealVault
 
 from .payloads import NOW, PASSWORD, SIZES, TTL, data_of, text_of
 from .report import Group, Line, Target
-from .timing import Effort, compare, python
+from .timing import Effort, compare, line, python
 
 CHEAPER: Final = Target("at most", 1.0)
 FLAT: Final = Target("at most", 1.1)
@@ -28,7 +28,7 @@ def groups(effort: Effort) -> Iterator[Group]:
     """Measure refusals, many passwords and large payloads."""
     yield Group(
         title="Refusing a seal whose MAC does not match against opening a good one",
-        lines=[line for size in SIZES for line in _refusals(size, effort)],
+        lines=[one for size in SIZES for one in _refusals(size, effort)],
     )
     yield Group(
         title="Many passwords, made into Passwords once, against one (the oldest made the seal)",
@@ -51,7 +51,7 @@ def _refusals(size: int, effort: Effort) -> Iterator[Line]:
         with suppress(SealError):
             seal.unseal_at(seal.parse(forged), PASSWORD, now=NOW)
 
-    yield _line(f"octets, {size}", refusing, "a good one", opening, CHEAPER, effort)
+    yield line(f"octets, {size}", refusing, opening, effort, against="a good one", target=CHEAPER)
 
     options = SessionOptions(password=PASSWORD, cookie_name="session", clock=lambda: NOW)
     vault = SealVault(options)
@@ -63,7 +63,7 @@ def _refusals(size: int, effort: Effort) -> Iterator[Line]:
         with suppress(Refused):
             vault.load(forged)
 
-    yield _line(f"session, {size}", refusing_load, "a good one", loading, CHEAPER, effort)
+    yield line(f"session, {size}", refusing_load, loading, effort, against="a good one", target=CHEAPER)
 
 
 def _passwords(effort: Effort) -> Iterator[Line]:
@@ -103,15 +103,3 @@ def _sizes(effort: Effort) -> Iterator[Line]:
                 theirs=seconds["1"],
                 target=LINEAR,
             )
-
-
-def _line(
-    what: str,
-    ours: Callable[[], object],
-    against: str,
-    theirs: Callable[[], object],
-    target: Target,
-    effort: Effort,
-) -> Line:
-    seconds = compare({"ours": python(ours), "theirs": python(theirs)}, effort)
-    return Line(what=what, ours=seconds["ours"], against=against, theirs=seconds["theirs"], target=target)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
 from iron_wsgi import seal_data, unseal_data
 
-from .payloads import PASSWORD, SIZES, TTL, data_of
+from . import floors
+from .payloads import NOW, PASSWORD, SIZES, TTL, data_of
 from .report import Group, Line, Target
 from .timing import Effort, Timer, compare, python
 
@@ -34,7 +36,8 @@ def groups(effort: Effort) -> Iterator[Group]:
         yield Group(title=title, lines=list(_left_out()), note=f"To measure these: {missing}.")
         return
     with _node(program) as node:
-        yield Group(title=title, lines=[line for size in SIZES for line in _lines(node, size, effort)])
+        lines = [line for size in SIZES for line in _lines(node, size, effort)]
+    yield Group(title=title, lines=lines)
 
 
 @final
@@ -79,30 +82,50 @@ def _node(program: str) -> Iterator[Node]:
 
 
 def _lines(node: Node, size: int, effort: Effort) -> Iterator[Line]:
-    data = data_of(size)
+    """Ours against theirs, and the primitives alone against theirs: what nothing in Python can exceed."""
+    data, end = data_of(size), NOW + TTL
     sealed = seal_data(data, password=PASSWORD, ttl=TTL)
-    ours = {
-        "seal": python(lambda: seal_data(data, password=PASSWORD, ttl=TTL)),
-        "unseal": python(lambda: unseal_data(sealed, password=PASSWORD)),
+    jobs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "seal": (
+            partial(seal_data, data, password=PASSWORD, ttl=TTL),
+            partial(floors.seal_data, data, PASSWORD, end),
+        ),
+        "unseal": (
+            partial(unseal_data, sealed, password=PASSWORD),
+            partial(floors.unseal_data, sealed, PASSWORD, 0.0),
+        ),
     }
-    for verb, timer in ours.items():
+    for verb, (ours, floor) in jobs.items():
         theirs = {
             name: node.timer(f"{name} {verb}", data=data, sealed=sealed, password=PASSWORD, ttl=TTL)
             for name in TARGETS
         }
-        seconds = compare({"ours": timer, **theirs}, effort)
+        seconds = compare({"ours": python(ours), "floor": python(floor), **theirs}, effort)
         for name, target in TARGETS.items():
-            yield _line(verb, size, name, target, seconds["ours"], seconds[name])
+            yield Line(
+                what=_what(verb, size),
+                ours=seconds["ours"],
+                against=name,
+                theirs=seconds[name],
+                target=target,
+                is_speed=True,
+            )
+        for name in TARGETS:
+            yield Line(
+                what=_what(verb, size) + ", primitives alone",
+                ours=seconds["floor"],
+                against=name,
+                theirs=seconds[name],
+                is_speed=True,
+            )
 
 
 def _left_out() -> Iterator[Line]:
     for size in SIZES:
         for verb in ("seal", "unseal"):
             for name, target in TARGETS.items():
-                yield _line(verb, size, name, target, None, None)
+                yield Line(what=_what(verb, size), ours=None, against=name, theirs=None, target=target)
 
 
-def _line(
-    verb: str, size: int, name: str, target: Target, ours: float | None, theirs: float | None
-) -> Line:
-    return Line(what=f"{verb} {size} octets of JSON", ours=ours, against=name, theirs=theirs, target=target)
+def _what(verb: str, size: int) -> str:
+    return f"{verb} {size} octets of JSON"

@@ -14,8 +14,8 @@ class Target(NamedTuple):
     """What a line must show.
 
     Attributes:
-        kind: ``"at most"``: ours takes at most *limit* times theirs; ``"at least"``: theirs takes at least *limit*
-            times ours; ``"extra"``: ours takes at most *limit* microseconds longer.
+        kind: ``"at most"`` and ``"at least"`` limit the ratio; ``"extra"`` the microseconds that ours takes
+            longer.
         limit: The number.
         aim: The better number that is aimed for, if there is one.
     """
@@ -35,22 +35,30 @@ class Target(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One comparison: what ours and theirs take for the same thing, in seconds; None for what could not run."""
+    """One comparison.
+
+    Attributes:
+        what: What was done.
+        ours: Seconds that it takes here; None if it could not run.
+        against: What it is compared with.
+        theirs: Seconds that it takes there; None if it could not run.
+        target: What the ratio must be.
+        is_speed: The ratio says how many times faster ours is, not what part of theirs it costs.
+    """
 
     what: str
     ours: float | None
     against: str
     theirs: float | None
     target: Target | None = None
+    is_speed: bool = False
 
     @property
     def ratio(self) -> float | None:
-        """Ours to theirs; theirs to ours where the target says how many times faster ours must be."""
+        """Ours to theirs, or theirs to ours where speed is meant."""
         if self.ours is None or self.theirs is None:
             return None
-        if self.target is not None and self.target.kind == "at least":
-            return self.theirs / self.ours
-        return self.ours / self.theirs
+        return self.theirs / self.ours if self.is_speed else self.ours / self.theirs
 
     @property
     def is_met(self) -> bool | None:

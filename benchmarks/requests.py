@@ -16,7 +16,7 @@ from iron_wsgi import IronSessionMiddleware, session_from
 from . import floors
 from .payloads import NOW, PASSWORD, SIZES, TTL, data_of, text_of
 from .report import Group, Line, Target
-from .timing import Effort, compare, python
+from .timing import Effort, line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,11 +37,11 @@ def groups(effort: Effort) -> Iterator[Group]:
     )
     yield Group(
         title="A request that uses its session, against the primitives and Werkzeug's cookie functions",
-        lines=[line for size in SIZES for line in _used(size, effort)],
+        lines=[one for size in SIZES for one in _used(size, effort)],
     )
     yield Group(
         title="A request whose cookie is forged against one whose cookie opens",
-        lines=[line for size in SIZES for line in _forged(size, effort)],
+        lines=[one for size in SIZES for one in _forged(size, effort)],
     )
     yield Group(
         title="A cookie header of 1 MiB: a request that reads its session against parsing that header",
@@ -83,13 +83,13 @@ def _untouched(effort: Effort) -> Iterator[Line]:
         "of Flask": site.wsgi_app,
     }
     for name, application in applications.items():
-        yield _line(
+        yield line(
             f"an application {name}",
             _request(_wrapped(application), environ),
-            "not wrapped",
             _request(application, environ),
-            UNTOUCHED,
             effort,
+            against="not wrapped",
+            target=UNTOUCHED,
         )
 
 
@@ -107,13 +107,12 @@ def _used(size: int, effort: Effort) -> Iterator[Line]:
         dump_cookie("session", value, max_age=TTL, secure=True, httponly=True, samesite="Lax", max_size=0)
 
     for verb, application, theirs in (("read", reading, read), ("write", writing, write)):
-        yield _line(
+        yield line(
             f"{verb} {size} octets of JSON",
             _request(_wrapped(application), environ),
-            "primitives",
             theirs,
-            None,
             effort,
+            against="primitives",
         )
 
 
@@ -121,13 +120,13 @@ def _forged(size: int, effort: Effort) -> Iterator[Line]:
     good = floors.seal(text_of(data_of(size)), PASSWORD, NOW + TTL)
     forged = good[:-1] + ("A" if good[-1] != "A" else "E")
     application = _wrapped(reading)
-    yield _line(
+    yield line(
         f"{size} octets of JSON",
         _request(application, _environ(f"session={forged}")),
-        "a good one",
         _request(application, _environ(f"session={good}")),
-        CHEAPER,
         effort,
+        against="a good one",
+        target=CHEAPER,
     )
 
 
@@ -143,13 +142,13 @@ def _oversized(effort: Effort) -> Iterator[Line]:
         "forged, one good": f"session={sealed}; " + _repeated("other=" + "a" * 1000),
     }
     for name, header in headers.items():
-        yield _line(
+        yield line(
             name,
             _request(_wrapped(reading), _environ(header)),
-            "parse_cookie",
             lambda header=header: parse_cookie(header),  # type: ignore[misc]
-            HEADER,
             effort,
+            against="parse_cookie",
+            target=HEADER,
         )
 
 
@@ -178,15 +177,3 @@ def _request(application: WSGIApplication, environ: WSGIEnvironment) -> Callable
             close()
 
     return request
-
-
-def _line(
-    what: str,
-    ours: Callable[[], object],
-    against: str,
-    theirs: Callable[[], object],
-    target: Target | None,
-    effort: Effort,
-) -> Line:
-    seconds = compare({"ours": python(ours), "theirs": python(theirs)}, effort)
-    return Line(what=what, ours=seconds["ours"], against=against, theirs=seconds["theirs"], target=target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -11,7 +11,7 @@ from iron_wsgi import seal, seal_data, unseal_data
 from . import floors
 from .payloads import NOW, PASSWORD, SIZES, TTL, data_of, text_of
 from .report import Group, Line, Target
-from .timing import Effort, compare, python
+from .timing import Effort, line
 
 OCTETS: Final = Target("at most", 1.3)
 DATA: Final = Target("at most", 1.6)
@@ -21,56 +21,51 @@ def groups(effort: Effort) -> Iterator[Group]:
     """Measure both layers."""
     yield Group(
         title="Octets: seal_at and unseal_at(parse()) against the calls they must make",
-        lines=[line for size in SIZES for line in _octets(size, effort)],
+        lines=[one for size in SIZES for one in _octets(size, effort)],
     )
     yield Group(
         title="Data: seal_data and unseal_data against the same calls and json's",
-        lines=[line for size in SIZES for line in _data(size, effort)],
+        lines=[one for size in SIZES for one in _data(size, effort)],
     )
 
 
 def _octets(size: int, effort: Effort) -> Iterator[Line]:
     plaintext, end = text_of(data_of(size)), NOW + TTL
     sealed = floors.seal(plaintext, PASSWORD, end)
-    yield _line(
+    yield line(
         f"seal {size} octets",
         partial(seal.seal_at, plaintext, PASSWORD, expires_at=end, password_id="1"),
         partial(floors.seal, plaintext, PASSWORD, end),
-        OCTETS,
         effort,
+        against="primitives",
+        target=OCTETS,
     )
-    yield _line(
+    yield line(
         f"unseal {size} octets",
         lambda: seal.unseal_at(seal.parse(sealed), PASSWORD, now=NOW),
         partial(floors.unseal, sealed, PASSWORD, NOW),
-        OCTETS,
         effort,
+        against="primitives",
+        target=OCTETS,
     )
 
 
 def _data(size: int, effort: Effort) -> Iterator[Line]:
     data, end = data_of(size), NOW + TTL
     sealed = floors.seal_data(data, PASSWORD, end)
-    yield _line(
+    yield line(
         f"seal {size} octets of JSON",
         partial(seal_data, data, password=PASSWORD, ttl=TTL),
         partial(floors.seal_data, data, PASSWORD, end),
-        DATA,
         effort,
+        against="primitives",
+        target=DATA,
     )
-    yield _line(
+    yield line(
         f"unseal {size} octets of JSON",
         partial(unseal_data, sealed, password=PASSWORD),
         partial(floors.unseal_data, sealed, PASSWORD, NOW),
-        DATA,
         effort,
-    )
-
-
-def _line(
-    what: str, ours: Callable[[], object], theirs: Callable[[], object], target: Target, effort: Effort
-) -> Line:
-    seconds = compare({"ours": python(ours), "theirs": python(theirs)}, effort)
-    return Line(
-        what=what, ours=seconds["ours"], against="primitives", theirs=seconds["theirs"], target=target
+        against="primitives",
+        target=DATA,
     )

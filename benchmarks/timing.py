@@ -1,4 +1,4 @@
-"""Timing several ways of doing one thing against each other, on a machine that is busy with other things too."""
+"""Timing several ways of doing one thing against each other, on a machine that is busy with more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
+
+from .report import Line, Target
 
 Timer: TypeAlias = Callable[[int], float]
 """Does the thing so many times and returns the seconds that it took."""
@@ -57,6 +59,20 @@ def compare(timers: Mapping[str, Timer], effort: Effort) -> dict[str, float]:
         order.append(order.pop(0))
         rounds += 1
     return least
+
+
+def line(
+    what: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    effort: Effort,
+    *,
+    against: str,
+    target: Target | None = None,
+) -> Line:
+    """Return the line of a comparison of two functions."""
+    seconds = compare({"ours": python(ours), "theirs": python(theirs)}, effort)
+    return Line(what=what, ours=seconds["ours"], against=against, theirs=seconds["theirs"], target=target)
 
 
 def _calls(timer: Timer, effort: Effort) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import Literal, NoReturn, TypeAlias, final
 
 from .errors import ConfigError, InvalidSeal
 
@@ -26,6 +26,11 @@ class KeyPair:
 
     encryption: str | bytes
     integrity: str | bytes
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        msg = "passwords are not to be pickled"
+        raise TypeError(msg)
 
 
 Key: TypeAlias = str | bytes | KeyPair

@@ -93,7 +93,9 @@ class IronSessionMiddleware:
         environ[engine.options.environ_key] = response.session
         environ.setdefault(SESSIONS_KEY, {})[engine.options.cookie_name] = response.session
         body = self.app(environ, response.start_response)
-        if (response.status and isinstance(body, (list, tuple))) or _is_file(body, environ):
+        is_whole = (response.status and isinstance(body, (list, tuple))) or _is_file(body, environ)
+        del environ  # it holds the cookies; a traceback with local variables would show them
+        if is_whole:
             # The very object: servers join lists, keep Content-Length, and send files by the kernel.
             _flush_or_close(response, body)
             return body
@@ -164,6 +166,7 @@ def get_iron_session(
     return sessions[name]
 
 
+@opaque
 def session_from(environ: WSGIEnvironment, key: str = DEFAULT_ENVIRON_KEY) -> Session:
     """Return the session that the middleware put into *environ*.
 
@@ -208,8 +211,6 @@ class _Response:
         self._is_sent = False
         self._was_changed = False
 
-    # The jar.
-
     def read(self, name: str) -> Sequence[str]:
         if self._cookies is None:
             self._cookies = cookies_of(self._environ)
@@ -220,8 +221,6 @@ class _Response:
             msg = "the headers have gone out; save or destroy the session before the first chunk of the body"
             raise HeadersAlreadySent(msg)
         self._outcome = outcome
-
-    # WSGI.
 
     def start_response(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
@@ -338,6 +337,7 @@ class _Body:
 def _flush_or_close(response: _Response, body: Iterable[bytes]) -> None:
     try:
         response.flush()
+        response.explain_loss()
     except BaseException:
         close: Any = getattr(body, "close", None)
         if close is not None:

@@ -93,7 +93,7 @@ class Passwords:
         for secret in by_id.values():
             _check(secret)
         if seal_with is not None:
-            sealing_id = str(seal_with)
+            sealing_id = _number(seal_with)
         if sealing_id not in by_id or sealing_id == DEFAULT_ID:
             numbers = ", ".join(sorted(by_id))
             msg = f"no password to seal with: id {sealing_id} is wanted, and there are: {numbers}"

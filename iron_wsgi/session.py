@@ -107,6 +107,7 @@ class Session(MutableMapping[str, Any]):
         """Return a value."""
         return self._open().data[key]
 
+    @opaque
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value.
 
@@ -117,10 +118,9 @@ class Session(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         """Remove a value."""
-        data = self._open().data
-        if key in data:
-            self._open_to_write()
-        del data[key]
+        if key not in self._open().data:
+            raise KeyError(key)
+        del self._open_to_write().data[key]
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the keys."""
@@ -147,6 +147,7 @@ class Session(MutableMapping[str, Any]):
         """Return the data as a dict; nested values are shared."""
         return dict(self)
 
+    @opaque
     def set(self, key: str, value: Any) -> None:
         """Set a value, as next-iron-session's ``session.set``."""
         self[key] = value
@@ -155,6 +156,7 @@ class Session(MutableMapping[str, Any]):
         """Remove a value if it is there, as next-iron-session's ``session.unset``."""
         self.pop(key, None)
 
+    @opaque
     def flash(self, key: str, value: Any) -> None:
         """Keep a value for one reading, usually by the next page (iron-store's ``setFlash``)."""
         self[FLASH_KEY] = {**self.get(FLASH_KEY, {}), key: value}
@@ -211,6 +213,7 @@ class Session(MutableMapping[str, Any]):
         return self._open().expires_at
 
     @property
+    @opaque
     def size(self) -> int:
         """Octets of the ``Set-Cookie`` line if the session were saved now; browsers keep 4096."""
         return self._exchange.size(self._open())
@@ -300,17 +303,20 @@ class Session(MutableMapping[str, Any]):
         if kind is None and self._state is not None:
             self._exchange.commit(self._state)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        """Say how values are read: JavaScript's ``session.user`` is ``session["user"]`` here."""
-        msg = f'a Session has no attribute {name!r}; read session["{name}"]'
-        raise AttributeError(msg)
+    if not TYPE_CHECKING:  # for type checkers both are errors already
 
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set `modified`; for all else say how values are written."""
-        if name != "modified":
-            msg = f'write session["{name}"]'
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say how values are read: JavaScript's ``session.user`` is ``session["user"]`` here."""
+            msg = f'a Session has no attribute {name!r}; read session["{name}"]'
             raise AttributeError(msg)
-        object.__setattr__(self, name, value)
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Set `modified`; for all else say how values are written."""
+            if name != "modified":
+                del value  # a traceback with local variables would show it
+                msg = f'write session["{name}"]'
+                raise AttributeError(msg)
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         """Show keys and state, no values. Is no access."""

@@ -251,9 +251,11 @@ class Playground:
         raise Forbidden(STALE)
 
 
-def create_application(clock: Callable[[], float] = time.time) -> IronSessionMiddleware:
-    """Return a playground with passwords of its own. *clock* returns epoch seconds."""
-    keyring = Keyring(clock)
+def create_application(
+    clock: Callable[[], float] = time.time, keyring: Keyring | None = None
+) -> IronSessionMiddleware:
+    """Return a playground, by default with passwords of its own. *clock* returns epoch seconds."""
+    keyring = keyring or Keyring(clock)
     return IronSessionMiddleware(Playground(keyring, clock), options=keyring.options)
 
 

@@ -1,9 +1,9 @@
 """Altered seals by the million: none may open.
 
-``python -m tests.attack.mutants`` from a checkout tries every one, prints one line of figures, and exits with 1 if any
-was accepted or raised anything but `SealError`. Every byte of three seals is replaced by each of the 255 others, deleted,
-doubled and exchanged with its neighbour; fields are emptied, dropped, doubled, swapped, spoilt and taken from other seals;
-the mark behind the seal is replaced. Needs nothing but the package.
+``python -m tests.attack.mutants`` from a checkout tries every one, prints one line of figures, and exits with
+1 if any was accepted or raised anything but `SealError`. Every byte of three seals is replaced by each of the
+255 others, deleted, doubled and exchanged with its neighbour; fields are emptied, dropped, doubled, swapped,
+spoilt and taken from other seals; the mark behind the seal is replaced. Needs nothing but the package.
 """
 
 from __future__ import annotations
@@ -30,7 +30,23 @@ Opened: TypeAlias = object
 Opener: TypeAlias = Callable[[str], Opened]
 
 MARKS: Final = (
-    *("", "~", "~1", "~2", "~02", "~2x", "~2~x", "~ 2", "~3", "~2~2", "~\uff12", "~\x00", "~\n", "~*", "~*~2"),
+    *(
+        "",
+        "~",
+        "~1",
+        "~2",
+        "~02",
+        "~2x",
+        "~2~x",
+        "~ 2",
+        "~3",
+        "~2~2",
+        "~\uff12",
+        "~\x00",
+        "~\n",
+        "~*",
+        "~*~2",
+    ),
     *("~" + "x" * 200, "~2" + "~" * 200, "~Fe26.2*1*a*b*c*d*e*f", "~%7E2", "~é", "~\ud800"),
 )
 """What may stand behind a seal without changing what it says."""
@@ -116,8 +132,33 @@ def field_mutants(text: str, others: Iterable[str]) -> Iterator[str]:
 
 
 def _spoilt(value: str) -> Iterator[str]:
-    yield from ("", value.upper(), value.lower(), value.swapcase(), value[::-1], value[:-1], value[1:], value * 2)
-    for extra in ("=", "==", " ", "\x00", "\n", "\r\n", "\t", "\x85", "\u2028", "\u00a0", "\ufeff", "A", "0", ".", "%00"):
+    yield from (
+        "",
+        value.upper(),
+        value.lower(),
+        value.swapcase(),
+        value[::-1],
+        value[:-1],
+        value[1:],
+        value * 2,
+    )
+    for extra in (
+        "=",
+        "==",
+        " ",
+        "\x00",
+        "\n",
+        "\r\n",
+        "\t",
+        "\x85",
+        "\u2028",
+        "\u00a0",
+        "\ufeff",
+        "A",
+        "0",
+        ".",
+        "%00",
+    ):
         yield value + extra
         yield extra + value
     # Digits and letters that Python's \d, \w and int() take for the ASCII ones.
@@ -177,7 +218,7 @@ class Tally:
         """One line."""
         return (
             f"{self.tried:,} altered seals: {self.accepted} accepted, {self.failed} exceptions but SealError, "
-            f"{self.same} opened to the same data because only what is behind the seal had changed"
+            f"{self.same} opened to the same data: only what is behind the seal had changed"
         )
 
 

@@ -1,6 +1,7 @@
 """Authentic seals with content of the attacker's choice, and the vaults that have to judge them.
 
-The seals come from the second implementation in `tests.interop.forge`, so no test here trusts the code it attacks.
+The seals come from the second implementation in `tests.interop.forge`, so no test here trusts the code
+it attacks.
 """
 
 from __future__ import annotations

@@ -20,10 +20,16 @@ Use = Callable[[Session], object]
 COOKIE = f"session={forged({'user': 1, 'cart': [1]})}"
 EXPIRED = f"session={forged({'user': 1}, expiration='1000')}"
 UNKNOWN = f"session={forged({'user': 1}, NEW, password_id='2')}"
-COMINGS = {"no cookie": None, "a good cookie": COOKIE, "an expired one": EXPIRED, "junk": "session=junk", "unknown": UNKNOWN}
+COMINGS = {
+    "no cookie": None,
+    "a good cookie": COOKIE,
+    "an expired one": EXPIRED,
+    "junk": "session=junk",
+    "unknown": UNKNOWN,
+}
 
 READS: dict[str, Use] = {
-    "[]": lambda session: session["user"] if "user" in session else None,
+    "[]": lambda session: session["user"] if "user" in session else None,  # noqa: SIM401 - the form is the test
     "get": lambda session: session.get("user"),
     "get with default": lambda session: session.get("missing", 0),
     "in": lambda session: "user" in session,
@@ -51,7 +57,7 @@ READS: dict[str, Use] = {
     "issued_at": lambda session: session.issued_at,
     "expires_at": lambda session: session.expires_at,
     "size": lambda session: session.size,
-    "match": lambda session: match(session),
+    "match": lambda session: match(session),  # noqa: PLW0108 - defined below
 }
 NO_READS: dict[str, Use] = {
     "nothing": lambda _: None,
@@ -95,7 +101,14 @@ def match(session: Session) -> Any:
             return None
 
 
-def answer(use: Use, cookie: str | None = COOKIE, *, headers: Iterable[tuple[str, str]] = (), status: str = "200 OK", **options: Any) -> Answer:
+def answer(
+    use: Use,
+    cookie: str | None = COOKIE,
+    *,
+    headers: Iterable[tuple[str, str]] = (),
+    status: str = "200 OK",
+    **options: Any,
+) -> Answer:
     return serve(sessions(page(use, status=status, headers=headers), **options), environ(cookie))
 
 
@@ -197,17 +210,25 @@ def test_a_first_access_after_the_headers_adds_nothing_but_gets_the_session() ->
         pytest.param([("Vary", "cookie")], ["cookie"], id="it, lower case"),
         pytest.param([("VARY", "COOKIE")], ["COOKIE"], id="it, upper case"),
         pytest.param([("Vary", "Accept-Encoding")], ["Accept-Encoding, Cookie"], id="another"),
-        pytest.param([("vary", "Accept-Encoding , cookie ,Origin")], ["Accept-Encoding , cookie ,Origin"], id="among others"),
+        pytest.param(
+            [("vary", "Accept-Encoding , cookie ,Origin")],
+            ["Accept-Encoding , cookie ,Origin"],
+            id="among others",
+        ),
         pytest.param([("Vary", "Cookies")], ["Cookies, Cookie"], id="a longer name"),
         pytest.param([("Vary", "X-Cookie")], ["X-Cookie, Cookie"], id="a name that ends like it"),
         pytest.param([("Vary", "Origin"), ("Vary", "Accept")], ["Origin", "Accept, Cookie"], id="two lines"),
-        pytest.param([("Vary", "Cookie"), ("Vary", "Accept")], ["Cookie", "Accept"], id="two lines, one has it"),
+        pytest.param(
+            [("Vary", "Cookie"), ("Vary", "Accept")], ["Cookie", "Accept"], id="two lines, one has it"
+        ),
         pytest.param([("Vary", "Accept"), ("vary", "*")], ["Accept", "*"], id="two lines, one has anything"),
         pytest.param([("Vary", "")], ["Cookie"], id="an empty one"),
     ],
 )
 @pytest.mark.parametrize("use", [READS["get"], WRITES["set"], ENDS["destroy"]], ids=["read", "write", "end"])
-def test_vary_names_the_cookie_once_and_loses_nothing(given: list[tuple[str, str]], expected: list[str], use: Use) -> None:
+def test_vary_names_the_cookie_once_and_loses_nothing(
+    given: list[tuple[str, str]], expected: list[str], use: Use
+) -> None:
     headers = [("X-First", "1"), *given, ("X-Last", "2")]
     found = answer(use, headers=headers)
     assert found.all("Vary") == expected
@@ -253,10 +274,14 @@ def test_a_response_with_a_session_cookie_is_made_private(
 
 
 @pytest.mark.parametrize("given", ["public, max-age=600", "no-cache", "s-maxage=60", "private", ""])
-def test_a_response_that_sets_no_cookie_keeps_its_cache_control(given: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_response_that_sets_no_cookie_keeps_its_cache_control(
+    given: str, caplog: pytest.LogCaptureFixture
+) -> None:
     found = answer(READS["get"], headers=[("Cache-Control", given)])
     assert found.all("Cache-Control") == [given]
-    assert answer(NO_READS["nothing"], headers=[("Cache-Control", given)]).headers == [("Cache-Control", given)]
+    assert answer(NO_READS["nothing"], headers=[("Cache-Control", given)]).headers == [
+        ("Cache-Control", given)
+    ]
     assert caplog.records == []
 
 
@@ -275,10 +300,15 @@ def test_what_was_saved_or_destroyed_explicitly_goes_out_with_an_error_and_is_pr
 def test_a_renewal_says_how_long_it_lasts_and_changes_no_data() -> None:
     seal = forged({"user": 1}, expiration=milliseconds(NOW + TTL))
     renewed = serve(
-        sessions(page(bool, headers=()), refresh_after=600, clock=lambda: NOW + 600), environ(f"session={seal}")
+        sessions(page(bool, headers=()), refresh_after=600, clock=lambda: NOW + 600),
+        environ(f"session={seal}"),
     )
     (line,) = renewed.cookies
     assert int(line.split(";")[0].split("*")[5]) == round((NOW + 600 + TTL) * 1000)
-    assert serve(
-        sessions(page(bool, headers=()), refresh_after=600, clock=lambda: NOW + 599), environ(f"session={seal}")
-    ).cookies == []
+    assert (
+        serve(
+            sessions(page(bool, headers=()), refresh_after=600, clock=lambda: NOW + 599),
+            environ(f"session={seal}"),
+        ).cookies
+        == []
+    )

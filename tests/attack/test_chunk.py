@@ -44,8 +44,17 @@ def signed_in(size: int, name: str = "alice", *, now: float = NOW) -> Browser:
     return browser
 
 
-@pytest.mark.parametrize(("size", "names"), [(SMALL, ["session"]), (LARGE, ["session.0", "session.1"]), (HUGE, ["session.0", "session.1", "session.2"])])
-def test_a_session_takes_as_many_cookies_as_it_needs_and_no_line_is_too_long(size: int, names: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("size", "names"),
+    [
+        (SMALL, ["session"]),
+        (LARGE, ["session.0", "session.1"]),
+        (HUGE, ["session.0", "session.1", "session.2"]),
+    ],
+)
+def test_a_session_takes_as_many_cookies_as_it_needs_and_no_line_is_too_long(
+    size: int, names: list[str]
+) -> None:
     browser = Browser()
     answer = ask(browser, fill(size))
     assert sorted(browser.cookies) == names
@@ -60,7 +69,9 @@ def test_a_lost_chunk_is_an_anonymous_visitor(index: int) -> None:
     assert who(browser) is None
 
 
-@pytest.mark.parametrize("order", [order for order in itertools.permutations(range(3)) if order != (0, 1, 2)], ids=str)
+@pytest.mark.parametrize(
+    "order", [order for order in itertools.permutations(range(3)) if order != (0, 1, 2)], ids=str
+)
 def test_chunks_in_another_order_do_not_open(order: tuple[int, ...]) -> None:
     browser = signed_in(HUGE)
     mixed = {f"session.{place}": browser.cookies[f"session.{index}"] for place, index in enumerate(order)}
@@ -76,7 +87,12 @@ def test_a_chunk_of_another_session_does_not_fit(index: int) -> None:
 
 
 def test_a_chunk_twice_or_cut_does_not_open() -> None:
-    for spoil in (lambda text: text * 2, lambda text: text[:-1], lambda text: text[1:], lambda text: text + "x"):
+    for spoil in (
+        lambda text: text * 2,
+        lambda text: text[:-1],
+        lambda text: text[1:],
+        lambda text: text + "x",
+    ):
         for index in range(2):
             browser = signed_in(LARGE)
             # What follows the mark of the last chunk is not sealed.
@@ -105,13 +121,23 @@ def test_no_more_than_four_chunks_are_read_and_none_is_counted_by_a_cookie() -> 
         browser = Browser({f"session.{i}": seal[i * size : (i + 1) * size] for i in range(parts)})
         assert len(browser.cookies) == parts
         assert who(browser) == expected
-    whole = Browser({"session": seal, "session.count": "100000000", "session.100000000": "x", "session.-1": "x"})
+    whole = Browser(
+        {"session": seal, "session.count": "100000000", "session.100000000": "x", "session.-1": "x"}
+    )
     assert who(whole) == "alice"
 
 
 def test_names_that_only_look_like_chunks_are_not_read() -> None:
     seal = forged({"who": "mallory"})
-    for name in ("session.00", "session.+0", "session. 0", "session.\u0660", "session_0", "session.0.0", "sessionx0"):
+    for name in (
+        "session.00",
+        "session.+0",
+        "session. 0",
+        "session.\u0660",
+        "session_0",
+        "session.0.0",
+        "sessionx0",
+    ):
         assert who(Browser({name: seal})) is None
 
 
@@ -119,9 +145,7 @@ def test_one_chunk_alone_is_a_session_as_iron_session_reads_it() -> None:
     assert who(Browser({"session.0": forged({"who": "alice"})})) == "alice"
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), list(itertools.product((SMALL, LARGE, HUGE), repeat=2))
-)
+@pytest.mark.parametrize(("before", "after"), list(itertools.product((SMALL, LARGE, HUGE), repeat=2)))
 def test_a_session_that_grows_or_shrinks_leaves_nothing_of_its_old_form(before: int, after: int) -> None:
     browser = signed_in(before)
     ask(browser, fill(after, "alice again"), now=NOW + 1)
@@ -273,6 +297,11 @@ def test_deleting_a_chunked_session_repeats_the_scope_for_every_chunk() -> None:
     )
     assert len(answer.cookies) == 3
     for line in answer.cookies:
-        assert {"Domain=example.org", "Path=/app", "SameSite=None", "Partitioned", "Secure", "HttpOnly"} <= set(
-            line.split("; ")
-        )
+        assert {
+            "Domain=example.org",
+            "Path=/app",
+            "SameSite=None",
+            "Partitioned",
+            "Secure",
+            "HttpOnly",
+        } <= set(line.split("; "))

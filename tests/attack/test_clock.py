@@ -24,20 +24,36 @@ def count_after(first: float, second: float, **options: Any) -> int:
     browser.visit(app)
     clock.now = second
     seen: list[int] = []
-    browser.visit(sessions(page(lambda session: seen.append(session.get("count", 0))), clock=clock, **options))
+    browser.visit(
+        sessions(page(lambda session: seen.append(session.get("count", 0))), clock=clock, **options)
+    )
     return seen[0]
 
 
 @pytest.mark.parametrize(
     ("reader", "accepted"),
-    [(TTL - 1, True), (TTL, True), (TTL + 59, True), (TTL + 60, False), (TTL + 61, False), (-59, True), (-61, True), (-DAY, True)],
+    [
+        (TTL - 1, True),
+        (TTL, True),
+        (TTL + 59, True),
+        (TTL + 60, False),
+        (TTL + 61, False),
+        (-59, True),
+        (-61, True),
+        (-DAY, True),
+    ],
 )
 def test_a_session_ends_a_skew_after_its_ttl_on_whatever_server_reads_it(reader: int, accepted: bool) -> None:  # noqa: FBT001
     assert count_after(NOW, NOW + reader) == (1 if accepted else 0)
 
 
-@pytest.mark.parametrize(("behind", "accepted"), [(0, True), (59, True), (60, True), (60.01, False), (61, False), (DAY, False)])
-def test_a_stamped_session_from_a_clock_ahead_is_accepted_within_the_skew(behind: float, accepted: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("behind", "accepted"), [(0, True), (59, True), (60, True), (60.01, False), (61, False), (DAY, False)]
+)
+def test_a_stamped_session_from_a_clock_ahead_is_accepted_within_the_skew(
+    behind: float,
+    accepted: bool,  # noqa: FBT001
+) -> None:
     assert count_after(NOW, NOW - behind, absolute_timeout=DAY) == (1 if accepted else 0)
 
 
@@ -50,16 +66,20 @@ def test_the_skew_is_what_the_option_says(skew: int) -> None:
 
 
 @pytest.mark.parametrize("now", [1.0, 1000.0, 2.0**31 - 1, 2.0**31, 2.0**32, 4_294_967_296.5, 9.9e10])
-@pytest.mark.parametrize("options", [{}, {"absolute_timeout": DAY}, {"refresh_after": 0}, {"ttl": 0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"absolute_timeout": DAY}, {"refresh_after": 0}, {"ttl": 0}], ids=str
+)
 def test_sessions_work_from_1970_to_the_year_5107(now: float, options: dict[str, Any]) -> None:
     clock = FakeClock(now)
     browser = Browser()
     app = sessions(PAGE, **{"clock": clock, **options})
+    seen: list[int] = []
     for expected in (1, 2, 3):
         browser.visit(app)
-        seen: list[int] = []
-        browser.visit(sessions(page(lambda session: seen.append(session["count"])), **{"clock": clock, **options}))  # noqa: B023
-        assert seen == [expected]
+        browser.visit(
+            sessions(page(lambda session: seen.append(session["count"])), **{"clock": clock, **options})
+        )
+        assert seen.pop() == expected
         clock.advance(60)
 
 
@@ -70,7 +90,9 @@ def test_beyond_what_javascript_counts_nothing_is_sealed_wrongly() -> None:
 
 
 @pytest.mark.parametrize("step", [-DAY, -3600, -61, -1, 0, 1, 61, TTL, DAY, 10 * DAY])
-@pytest.mark.parametrize("options", [{}, {"absolute_timeout": DAY}, {"refresh_after": 0}, {"refresh_after": 60}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"absolute_timeout": DAY}, {"refresh_after": 0}, {"refresh_after": 60}], ids=str
+)
 def test_a_clock_that_jumps_breaks_no_request_and_revives_nothing(step: int, options: dict[str, Any]) -> None:
     clock = FakeClock(NOW)
     browser = Browser()
@@ -89,7 +111,9 @@ def test_a_clock_that_jumps_breaks_no_request_and_revives_nothing(step: int, opt
 def test_a_clock_set_back_shortens_no_session_by_renewal(refresh_after: int) -> None:
     clock = FakeClock(NOW)
     browser = Browser()
-    app = sessions(page(lambda session: session.setdefault("user", 1)), clock=clock, refresh_after=refresh_after)
+    app = sessions(
+        page(lambda session: session.setdefault("user", 1)), clock=clock, refresh_after=refresh_after
+    )
     browser.visit(app)
     clock.advance(-600)
     answer = browser.visit(app)
@@ -105,10 +129,17 @@ def test_the_absolute_timeout_does_not_move_when_the_session_is_written_or_the_c
     for advance in (0, 600, -30, 1800, TTL):
         clock.advance(advance)
         browser.visit(app)
-        browser.visit(sessions(page(lambda session: issued.append(session.issued_at)), clock=clock, absolute_timeout=2 * TTL))
+        browser.visit(
+            sessions(
+                page(lambda session: issued.append(session.issued_at)), clock=clock, absolute_timeout=2 * TTL
+            )
+        )
     assert issued == [NOW] * 5
     clock.now = NOW + 2 * TTL + 60
-    assert verdict(browser.cookies["session"], vault(clock=clock, absolute_timeout=2 * TTL)) in ("expired", "too-old")
+    assert verdict(browser.cookies["session"], vault(clock=clock, absolute_timeout=2 * TTL)) in (
+        "expired",
+        "too-old",
+    )
 
 
 def test_the_expiry_of_a_written_session_is_capped_by_its_absolute_end() -> None:

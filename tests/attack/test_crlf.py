@@ -18,13 +18,51 @@ from iron_wsgi.cookies import deletion
 from .seals import OLD, forged
 from .site import Browser, environ, page, serve, sessions
 
-POISON = ["\r", "\n", "\x00", ";", ",", "=", " ", "\t", "\x7f", "\x85", "\x0b", "\x1f", "\u2028", "é", '"', "\\", "\r\nSet-Cookie: a=b", "; Secure"]
-HARMLESS = ["session", "__Host-s", "__Secure-s", "__Http-s", "a/b", "app", "/", "/app", "example.org", "xn--bcher-kva.example", "Lax", ".", "-", "_", "%41", "~", "x" * 1023, "1"]
+POISON = [
+    "\r",
+    "\n",
+    "\x00",
+    ";",
+    ",",
+    "=",
+    " ",
+    "\t",
+    "\x7f",
+    "\x85",
+    "\x0b",
+    "\x1f",
+    "\u2028",
+    "é",
+    '"',
+    "\\",
+    "\r\nSet-Cookie: a=b",
+    "; Secure",
+]
+HARMLESS = [
+    "session",
+    "__Host-s",
+    "__Secure-s",
+    "__Http-s",
+    "a/b",
+    "app",
+    "/",
+    "/app",
+    "example.org",
+    "xn--bcher-kva.example",
+    "Lax",
+    ".",
+    "-",
+    "_",
+    "%41",
+    "~",
+    "x" * 1023,
+    "1",
+]
 ATTRIBUTES = {"domain", "expires", "max-age", "path", "samesite", "secure", "httponly", "partitioned"}
 
 
 def parsed(line: str) -> tuple[str, str, dict[str, str | None]]:
-    """Read a Set-Cookie value as RFC 6265bis 5.6 has browsers do; an attribute twice is a failure of the test."""
+    """Read a Set-Cookie value as RFC 6265bis 5.6 has browsers do; no attribute may come twice."""
     assert re.fullmatch(r"[\x20-\x7e]+", line), ascii(line)
     pair, *rest = line.split(";")
     name, equals, value = pair.partition("=")
@@ -102,7 +140,11 @@ def test_no_text_for_name_path_or_domain_slips_through(name: str, path: str, dom
 def test_no_control_or_separator_is_accepted_in_a_name_a_path_or_a_domain(poison: str, place: str) -> None:
     def poisoned(text: str) -> str:
         middle = len(text) // 2
-        return {"before": poison + text, "within": text[:middle] + poison + text[middle:], "behind": text + poison}[place]
+        return {
+            "before": poison + text,
+            "within": text[:middle] + poison + text[middle:],
+            "behind": text + poison,
+        }[place]
 
     with pytest.raises(ConfigError):
         CookieOptions().check_name(poisoned("session"))
@@ -199,7 +241,27 @@ def test_a_prefix_demands_its_attributes_in_any_case(name: str, options: dict[st
         SessionOptions(password=OLD, cookie_name=name, cookie_options=options)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a=b", "a;b", "a,b", '"a"', "a\\b", "a\r\nb", "a\x00", "\x7f", "é", "x" * 1025, None, 7, b"s"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        "a b",
+        "a=b",
+        "a;b",
+        "a,b",
+        '"a"',
+        "a\\b",
+        "a\r\nb",
+        "a\x00",
+        "\x7f",
+        "é",
+        "x" * 1025,
+        None,
+        7,
+        b"s",
+    ],
+)
 def test_an_impossible_name_is_refused_before_any_request(name: Any) -> None:
     with pytest.raises(ConfigError):
         SessionOptions(password=OLD, cookie_name=name)
@@ -208,7 +270,9 @@ def test_an_impossible_name_is_refused_before_any_request(name: Any) -> None:
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12))
 def test_every_name_that_is_accepted_comes_back_as_it_was_sent(name: str) -> None:
     try:
-        app = sessions(page(lambda session: session.set("count", session.get("count", 0) + 1)), cookie_name=name)
+        app = sessions(
+            page(lambda session: session.set("count", session.get("count", 0) + 1)), cookie_name=name
+        )
     except ConfigError:
         assert set(name) & set('",;=\\')
         return
@@ -229,7 +293,9 @@ def test_no_data_put_anything_but_letters_of_seals_into_the_header(data: dict[st
     (line,) = answer.cookies
     name, value, found = parsed(line)
     assert name == "session"
-    assert re.fullmatch(r"Fe26\.2\*1\*[0-9a-f]{64}\*[\w-]{22}\*[\w-]+\*[0-9]{13}\*[0-9a-f]{64}\*[\w-]{43}~2", value, re.ASCII)
+    assert re.fullmatch(
+        r"Fe26\.2\*1\*[0-9a-f]{64}\*[\w-]{22}\*[\w-]+\*[0-9]{13}\*[0-9a-f]{64}\*[\w-]{43}~2", value, re.ASCII
+    )
     assert found == {"max-age": "3540", "path": "/", "secure": None, "httponly": None, "samesite": "Lax"}
 
 

@@ -1,4 +1,4 @@
-"""T-DUP: cookie tossing. A subdomain, or a path, can add cookies of our name; it cannot take the session over or end it."""
+"""T-DUP: a subdomain, or a path, can add cookies of our name, but neither steal the session nor end it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,12 @@ def test_junk_under_our_name_signs_nobody_out_wherever_it_stands(junk: str, coun
         assert answer.cookies == []
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations((ALICE, MALLORY, JUNK, EXPIRED))), ids=[*range(24)])
-def test_of_several_good_cookies_the_one_that_ends_last_is_the_session_in_any_order(order: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations((ALICE, MALLORY, JUNK, EXPIRED))), ids=[*range(24)]
+)
+def test_of_several_good_cookies_the_one_that_ends_last_is_the_session_in_any_order(
+    order: tuple[str, ...],
+) -> None:
     data, answer = visited(*order)
     assert data == {"user": 1}
     assert answer.cookies == []
@@ -144,7 +148,9 @@ def test_a_change_is_written_once_whatever_came() -> None:
 
 
 def test_a_name_that_starts_or_ends_like_ours_is_another_cookie() -> None:
-    header = "; ".join(f"{name}={ALICE}" for name in ("sessio", "sessions", "Session", "session.", ".session", "session.00"))
+    header = "; ".join(
+        f"{name}={ALICE}" for name in ("sessio", "sessions", "Session", "session.", ".session", "session.00")
+    )
     seen: list[Any] = []
     serve(sessions(page(lambda session: seen.append(dict(session)))), environ(header))
     assert seen == [{}]

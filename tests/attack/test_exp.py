@@ -15,8 +15,34 @@ from .seals import NOW, OLD, OTHER, SKEW, TTL, forged, milliseconds, vault, verd
 MOMENT = milliseconds(NOW)
 
 MALFORMED = [
-    *("0", "00", "-1", "+5", "1e20", "1E5", "0x10", "1.5", ".5", "5.", "01", "0" + MOMENT, MOMENT + ".0", "Infinity"),
-    *(" " + MOMENT, MOMENT + " ", MOMENT + "\n", "\t" + MOMENT, MOMENT + "\x00", "1_000", "1,000", "x", "null", "NaN"),
+    *(
+        "0",
+        "00",
+        "-1",
+        "+5",
+        "1e20",
+        "1E5",
+        "0x10",
+        "1.5",
+        ".5",
+        "5.",
+        "01",
+        "0" + MOMENT,
+        MOMENT + ".0",
+        "Infinity",
+    ),
+    *(
+        " " + MOMENT,
+        MOMENT + " ",
+        MOMENT + "\n",
+        "\t" + MOMENT,
+        MOMENT + "\x00",
+        "1_000",
+        "1,000",
+        "x",
+        "null",
+        "NaN",
+    ),
     *("9" * 17, "9" * 400, "9" * 5000, str(2**53), str(2**63), "-" + MOMENT, MOMENT + "n"),
 ]
 
@@ -102,14 +128,18 @@ def test_the_furthest_moment_that_javascript_counts_is_a_good_expiry() -> None:
     assert verdict(forged({"user": 1}, expiration=str(2**53 - 1)), vault()) == {"user": 1}
 
 
-@pytest.mark.parametrize("ttl", [0, 0.0, -1, float("nan"), float("inf"), -float("inf"), True, None, "60", 1e12])
+@pytest.mark.parametrize(
+    "ttl", [0, 0.0, -1, float("nan"), float("inf"), -float("inf"), True, None, "60", 1e12]
+)
 def test_a_link_without_a_sound_end_is_not_made(ttl: Any) -> None:
     with pytest.raises(ValueError, match="ttl"):
         Sealer(OLD, purpose="link").seal({}, ttl=ttl)
 
 
 @pytest.mark.parametrize("absolute", [60, TTL, 86_400])
-def test_the_absolute_timeout_ends_a_session_by_its_time_of_issue_whatever_its_seal_says(absolute: int) -> None:
+def test_the_absolute_timeout_ends_a_session_by_its_time_of_issue_whatever_its_seal_says(
+    absolute: int,
+) -> None:
     judge = vault(absolute_timeout=absolute)
     far = milliseconds(NOW + 10 * 86_400)
     for age, expected in (

@@ -63,7 +63,9 @@ def test_a_field_more_is_refused(extra: str) -> None:
     assert verdict("*" + FIRST, VAULT) == "invalid"
 
 
-@pytest.mark.parametrize("prefix", ["", "Fe26.1", "Fe26.3", "fe26.2", "FE26.2", "Fe26.2 ", " Fe26.2", "Fe26x2", "Fe26.20"])
+@pytest.mark.parametrize(
+    "prefix", ["", "Fe26.1", "Fe26.3", "fe26.2", "FE26.2", "Fe26.2 ", " Fe26.2", "Fe26x2", "Fe26.20"]
+)
 def test_no_other_version_is_opened_even_if_its_mac_is_right(prefix: str) -> None:
     parts = forge.encrypted(b'{"user":1}').changed(prefix=prefix, expiration=milliseconds(NOW + 60))
     assert verdict(parts.signed().text(), VAULT) == "invalid"
@@ -88,7 +90,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("field", ["iv", "ciphertext"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_only_the_canonical_base64url_of_a_field_is_read_even_if_the_mac_covers_it(field: str, spelling: str) -> None:
+def test_only_the_canonical_base64url_of_a_field_is_read_even_if_the_mac_covers_it(
+    field: str, spelling: str
+) -> None:
     parts = forge.encrypted(b'{"user":1}').changed(expiration=milliseconds(NOW + 60))
     spoilt = parts.changed(**{field: SPELLINGS[spelling](getattr(parts, field))})
     assert verdict(spoilt.signed().text(), VAULT) == "invalid"
@@ -101,7 +105,9 @@ def test_a_ciphertext_that_is_not_whole_padded_blocks_is_refused(octets: int) ->
     assert verdict(cut.signed().text(), VAULT) == "invalid"
 
 
-@pytest.mark.parametrize("padding", [b"\x00" * 6, b"\x11" * 6, b"\x01\x02\x03\x04\x05\x05", b"\x07" * 6, b" " * 6])
+@pytest.mark.parametrize(
+    "padding", [b"\x00" * 6, b"\x11" * 6, b"\x01\x02\x03\x04\x05\x05", b"\x07" * 6, b" " * 6]
+)
 def test_only_pkcs7_padding_is_taken_off(padding: bytes) -> None:
     right, wrong = (
         forge.raw(b'{"user":1}' + end).changed(expiration=milliseconds(NOW + 60)).signed().text()

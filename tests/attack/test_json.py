@@ -29,7 +29,7 @@ def deep_in_the_stack(frames: int, function: Callable[[], Any]) -> Any:
 
 
 def visited(payload: bytes, handle: Callable[[Any], object] = bool) -> tuple[str, list[Any]]:
-    """Let a handler see the session of that payload; return the answer's status and what the handler returned."""
+    """Let a handler see the session of that payload; return the status and what it returned."""
     seen: list[Any] = []
     app = sessions(page(lambda session: seen.append(handle(session))))
     return serve(app, environ(f"session={forged(payload)}")).status, seen
@@ -40,14 +40,14 @@ def visited(payload: bytes, handle: Callable[[Any], object] = bool) -> tuple[str
 def test_no_depth_of_nesting_breaks_a_request(nesting: str, depth: int) -> None:
     payload = f'{{"a":{NESTINGS[nesting](depth)}}}'.encode()
     for frames in (0, 200, 500):
-        status, seen = deep_in_the_stack(frames, lambda: visited(payload, lambda session: len(session)))
+        status, seen = deep_in_the_stack(frames, lambda: visited(payload, len))
         assert status == "200 OK"
         assert seen in ([0], [1])
 
 
 @pytest.mark.parametrize("nesting", NESTINGS)
 def test_a_session_that_was_read_can_be_compared_wherever_the_stack_stands(nesting: str) -> None:
-    # How deep Python reads depends on the stack, and the comparison at commit stands elsewhere than the reading.
+    # How deep Python reads depends on the stack, and the comparison at commit stands elsewhere in it.
     def read_then_compared(session: Any) -> int:
         count = len(session)
         assert not deep_in_the_stack(100, lambda: session.modified)
@@ -128,10 +128,22 @@ UNREADABLE = [
     b"\x80\x04}.",
     b"{}\x00",
 ]
-OTHER_SHAPES = [b"[]", b"[1]", b'"text"', b"7", b"1.5", b"true", b"false", b'[["a",1]]', b'["persistent","flash"]']
+OTHER_SHAPES = [
+    b"[]",
+    b"[1]",
+    b'"text"',
+    b"7",
+    b"1.5",
+    b"true",
+    b"false",
+    b'[["a",1]]',
+    b'["persistent","flash"]',
+]
 
 
-@pytest.mark.parametrize("payload", [*UNREADABLE, *OTHER_SHAPES], ids=lambda payload: f"{payload[:14]!r}{len(payload)}")
+@pytest.mark.parametrize(
+    "payload", [*UNREADABLE, *OTHER_SHAPES], ids=lambda payload: f"{payload[:14]!r}{len(payload)}"
+)
 def test_what_is_no_json_object_is_no_session(payload: bytes) -> None:
     assert verdict(forged(payload), vault()) == "invalid"
     assert visited(payload, dict) == ("200 OK", [{}])
@@ -154,16 +166,24 @@ def test_what_is_no_json_object_is_no_session(payload: bytes) -> None:
         pytest.param(b'{"a":1e308}', {"a": 1e308}, id="a large float"),
         pytest.param(b'{"a":1e-999}', {"a": 0.0}, id="underflow"),
         pytest.param(b'{"a":1E2}', {"a": 100.0}, id="a capital exponent"),
-        pytest.param(b'{"__proto__":{"admin":true}}', {"__proto__": {"admin": True}}, id="__proto__ is a name"),
-        pytest.param(b'{"constructor":1,"__class__":2}', {"constructor": 1, "__class__": 2}, id="so are others"),
-        pytest.param(b'{"save":1,"destroy":2,"":3}', {"save": 1, "destroy": 2, "": 3}, id="and methods' names"),
+        pytest.param(
+            b'{"__proto__":{"admin":true}}', {"__proto__": {"admin": True}}, id="__proto__ is a name"
+        ),
+        pytest.param(
+            b'{"constructor":1,"__class__":2}', {"constructor": 1, "__class__": 2}, id="so are others"
+        ),
+        pytest.param(
+            b'{"save":1,"destroy":2,"":3}', {"save": 1, "destroy": 2, "": 3}, id="and methods' names"
+        ),
     ],
 )
 def test_json_is_read_as_javascript_reads_it(payload: bytes, data: dict[str, Any]) -> None:
     given = verdict(forged(payload), vault())
     assert given == data
     assert isinstance(given, dict)
-    assert {key: type(value) for key, value in given.items()} == {key: type(value) for key, value in data.items()}
+    assert {key: type(value) for key, value in given.items()} == {
+        key: type(value) for key, value in data.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -179,7 +199,11 @@ def test_json_is_read_as_javascript_reads_it(payload: bytes, data: dict[str, Any
         pytest.param({None: 1}, "session.a", id="None for a key"),
         pytest.param({("x",): 1}, "session.a", id="a tuple for a key"),
         pytest.param({"__proto__": 1}, "session.a", id="__proto__"),
-        pytest.param({"items": [{}, {}, {"when": dt.datetime(2026, 1, 1)}]}, "session.a.items[2].when", id="a datetime"),  # noqa: DTZ001
+        pytest.param(
+            {"items": [{}, {}, {"when": dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)}]},
+            "session.a.items[2].when",
+            id="a datetime",
+        ),
         pytest.param(decimal.Decimal(1), "session.a", id="a decimal"),
         pytest.param({1, 2}, "session.a", id="a set"),
         pytest.param(b"octets", "session.a", id="octets"),
@@ -231,13 +255,26 @@ def test_a_stamp_that_is_no_finite_number_makes_the_session_invalid(number: str)
 
 @pytest.mark.parametrize(
     "stamps",
-    [{"ttl": 1e300}, {"exp": 1e300}, {"ttl": 0}, {"exp": 0}, {"ttl": 1e-9}, {"iat": 0}, {"sid": "\ud800"}, {"sid": "\x00\n"}],
+    [
+        {"ttl": 1e300},
+        {"exp": 1e300},
+        {"ttl": 0},
+        {"exp": 0},
+        {"ttl": 1e-9},
+        {"iat": 0},
+        {"sid": "\ud800"},
+        {"sid": "\x00\n"},
+    ],
     ids=ascii,
 )
 def test_no_stamp_breaks_the_request_that_writes_the_session_again(stamps: Any) -> None:
     # Only who holds the password makes such seals, and Node applications hold it too.
     header = f"session={forged({'user': 1, '_iron': stamps})}"
-    for use in (lambda session: session.set("user", 2), lambda session: session.destroy(), lambda session: session.sid):
+    for use in (
+        lambda session: session.set("user", 2),
+        lambda session: session.destroy(),
+        lambda session: session.sid,
+    ):
         answer = serve(sessions(page(use), on_event=lambda _: None), environ(header))
         assert answer.status == "200 OK"
 

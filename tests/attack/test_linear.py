@@ -1,7 +1,7 @@
 """T-LINEAR: work grows with the length of a header, never with its square.
 
-Steps are counted, which a busy machine does not change. The time that the same headers take is printed (``-rP``), and a
-parser that went back and forth in a megabyte would not come to the end of this file.
+Steps are counted, which a busy machine does not change. The time that the same headers take is printed
+(``-rP``), and a parser that went back and forth in a megabyte would not come to the end of this file.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def header(shape: str, prefix: str, size: int) -> str:
 
 
 def steps(app: WSGIApplication, cookie: str, function: str | None = None) -> int:
-    """Count the calls of Python and C functions that one request makes, or those of the *function* of that name."""
+    """Count the calls of Python and C functions in one request, or those of the *function* of that name."""
     count = 0
 
     def profile(frame: FrameType, event: str, _argument: Any) -> None:
@@ -96,7 +96,9 @@ def test_a_megabyte_of_cookies_is_read_to_the_end(shape: str, prefix: str) -> No
         answer = serve(app, request)
         spent.append(time.process_time() - begun)
         assert answer.status == "200 OK"
-    print(f"{shape} {prefix}: {spent[1] / max(spent[0], 1e-9):.1f} times the time for twice the header")
+    print(  # noqa: T201 - a figure for who asks
+        f"{shape} {prefix}: {spent[1] / max(spent[0], 1e-9):.1f} times the time for twice the header"
+    )
 
 
 @pytest.mark.parametrize("count", [1, 4, 10, 500])

@@ -1,4 +1,4 @@
-"""T-LOG: passwords, cookies and data appear in no log, no text of an object, no copy and no traceback with its locals."""
+"""T-LOG: no log, text of an object, copy or traceback with locals shows a password, a cookie or data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 import iron_wsgi
 from iron_wsgi import (
     CookieTooLarge,
-    CookieOptions,
     EnvironJar,
     Event,
     IronSessionMiddleware,
@@ -133,7 +132,11 @@ def test_no_object_shows_a_secret_however_it_is_turned_into_text(name: str) -> N
         assert hits(text) == [], name
 
 
-PICKLED = [name for name in OBJECTS if name not in ("Event", "Outcome", "Cookie", "Fields", "Unsealed", "State")]
+PICKLED = [
+    name
+    for name in OBJECTS
+    if name not in ("Event", "Outcome", "Cookie", "Fields", "Unsealed", "State", "EnvironJar")
+]
 
 
 @pytest.mark.parametrize("name", PICKLED)
@@ -190,7 +193,9 @@ def committed(session: Session) -> None:
 
 def answered(use: Callable[[Session], object], body: Iterable[bytes] = (b"ok",), **changes: Any) -> None:
     app = page(use, body=body)
-    IronSessionMiddleware(app, **options(**changes))(environ(f"session={SEAL}"), lambda *_: lambda _data: None)  # type: ignore[arg-type]
+    IronSessionMiddleware(app, **options(**changes))(
+        environ(f"session={SEAL}"), lambda *_: lambda _data: None
+    )  # type: ignore[arg-type]
 
 
 def read_only() -> Session:
@@ -200,8 +205,8 @@ def read_only() -> Session:
 class LeakySerializer:
     """Raises errors that hold what it was given, as the standard library's do."""
 
-    def dumps(self, data: dict[str, Any], /) -> bytes:
-        raise ValueError("cannot write")  # noqa: TRY003
+    def dumps(self, data: dict[str, Any], /) -> bytes:  # noqa: ARG002
+        raise ValueError("cannot write")
 
     def loads(self, payload: bytes, /) -> Any:
         return payload.decode("ascii").encode("ascii").decode("utf-16") if payload else None
@@ -229,7 +234,9 @@ FAILURES: dict[str, Callable[[], object]] = {
     "seal_data for a negative time": lambda: seal_data({"user": VALUE}, password=PASSWORD, ttl=-1),
     "seal_data under a short password": lambda: seal_data({"user": VALUE}, password=SHORT_PASSWORD),
     "unseal_data under a short password": lambda: unseal_data(SEAL, password=SHORT_PASSWORD),
-    "Sealer.seal of a set": lambda: Sealer(PASSWORD, purpose="x").seal({"user": VALUE, "when": {VALUE}}, ttl=60),
+    "Sealer.seal of a set": lambda: Sealer(PASSWORD, purpose="x").seal(
+        {"user": VALUE, "when": {VALUE}}, ttl=60
+    ),
     "Sealer.seal for no time": lambda: Sealer(PASSWORD, purpose="x").seal({"user": VALUE}, ttl=0),
     "Sealer.unseal of a session": lambda: Sealer(PASSWORD, purpose="x", clock=clock).unseal(SEAL),
     "Sealer.unseal of junk": lambda: Sealer(PASSWORD, purpose="x").unseal(VALUE),
@@ -247,7 +254,7 @@ FAILURES: dict[str, Callable[[], object]] = {
     "commit of a set": lambda: committed(unwritable()),
     "save where nothing can be sent": lambda: read_only().save(),
     "destroy where nothing can be sent": lambda: read_only().destroy(),
-    "write into a destroyed session": lambda: destroyed().update({"user": VALUE}) or destroyed().__setitem__("user", VALUE),
+    "write into a destroyed session": lambda: destroyed().__setitem__("user", VALUE),
     "set in a destroyed session": lambda: destroyed().set("user", VALUE),
     "flash in a destroyed session": lambda: destroyed().flash("user", VALUE),
     "touch of a destroyed session": lambda: destroyed().touch(),
@@ -273,7 +280,7 @@ def opened_with_reserved_key() -> Session:
 
 
 def told(error: BaseException) -> str:
-    """Return all that a tool may record of an error: its texts, and every frame with its locals but this file's."""
+    """Return all that a tool may record of an error: texts, and all frames with locals but this file's."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     seen: list[str] = [repr(error), str(error), repr(error.args), repr(vars(error))]
     linked: list[traceback.TracebackException | None] = [trace]
@@ -282,17 +289,15 @@ def told(error: BaseException) -> str:
         if one is None:
             continue
         linked += [one.__cause__, one.__context__]
-        for frame in one.stack:
-            if frame.filename not in (__file__, page.__code__.co_filename):
-                seen.append(f"{frame.name} {frame.locals}")
-        seen.append(str(one))
+        ours = [frame for frame in one.stack if frame.filename not in (__file__, page.__code__.co_filename)]
+        seen += [str(one), *(f"{frame.name} {frame.locals}" for frame in ours)]
     return "\n".join(seen)
 
 
 @pytest.mark.filterwarnings("ignore::iron_wsgi.WeakPasswordWarning")
 @pytest.mark.parametrize("name", FAILURES)
 def test_no_error_tells_a_secret_not_even_in_the_local_variables_of_its_frames(name: str) -> None:
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 - each raises what its own tests say
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each raises what its own tests say
         FAILURES[name]()
     assert hits(told(caught.value)) == []
 
@@ -325,8 +330,24 @@ def recorded(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.mark.usefixtures("_all_logs")
-@pytest.mark.parametrize("value", [SEAL, EXPIRED, ALTERED, UNKNOWN, FOREVER, NO_JSON, VALUE, "x" * 20_000, f"Fe26.2*{'9' * 40}*a*b*c*d*e*f"], ids=lambda value: value[-12:])
-def test_no_log_line_and_no_event_tells_a_secret_whatever_cookie_came(value: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        SEAL,
+        EXPIRED,
+        ALTERED,
+        UNKNOWN,
+        FOREVER,
+        NO_JSON,
+        VALUE,
+        "x" * 20_000,
+        f"Fe26.2*{'9' * 40}*a*b*c*d*e*f",
+    ],
+    ids=lambda value: value[-12:],
+)
+def test_no_log_line_and_no_event_tells_a_secret_whatever_cookie_came(
+    value: str, caplog: pytest.LogCaptureFixture
+) -> None:
     events: list[Event] = []
 
     def failing_hook(event: Event) -> None:
@@ -345,7 +366,9 @@ def test_no_log_line_and_no_event_tells_a_secret_whatever_cookie_came(value: str
         for changes in ({}, {"on_event": failing_hook}, {"overflow": "chunk"}):
             request = environ(f"session={value}", **{"wsgi.url_scheme": "http"})
             with contextlib.suppress(CookieTooLarge):
-                serve(sessions(page(use, headers=[("Cache-Control", "public")]), **options(**changes)), request)
+                serve(
+                    sessions(page(use, headers=[("Cache-Control", "public")]), **options(**changes)), request
+                )
     assert events
     assert caplog.records
     assert hits(recorded(caplog)) == []
@@ -358,7 +381,12 @@ def test_no_log_line_tells_a_session_id(caplog: pytest.LogCaptureFixture) -> Non
     events: list[Event] = []
     ids: list[str] = []
     browser = Browser()
-    for use in (lambda session: session.set("user", VALUE), lambda session: ids.append(session.sid), lambda session: session.touch(), lambda session: session.destroy()):
+    for use in (
+        lambda session: session.set("user", VALUE),
+        lambda session: ids.append(session.sid),
+        lambda session: session.touch(),
+        lambda session: session.destroy(),
+    ):
         browser.visit(sessions(page(use), **options(on_event=events.append, absolute_timeout=3600)))
     assert ids
     assert {event.kind for event in events} >= {"created", "destroyed"}
@@ -384,9 +412,15 @@ def test_an_event_names_a_session_by_a_hash_that_the_password_keys() -> None:
     def hashes(password: str) -> set[str | None]:
         events: list[Event] = []
         browser = Browser()
-        value = forged({"user": 1, "_iron": {"sid": "one-and-the-same"}}, password, expiration=milliseconds(NOW + 60))
+        value = forged(
+            {"user": 1, "_iron": {"sid": "one-and-the-same"}}, password, expiration=milliseconds(NOW + 60)
+        )
         browser.cookies["session"] = value
-        browser.visit(sessions(page(lambda session: session.destroy()), **options(password=password, on_event=events.append)))
+        browser.visit(
+            sessions(
+                page(lambda session: session.destroy()), **options(password=password, on_event=events.append)
+            )
+        )
         return {event.session for event in events}
 
     first, again, other = hashes(PASSWORD), hashes(PASSWORD), hashes(PASSWORD[::-1])

@@ -1,4 +1,4 @@
-"""T-MALF: whatever stands in the Cookie header, the visitor is anonymous at worst; nothing breaks, nothing opens."""
+"""T-MALF: whatever stands in the Cookie header, the visitor is anonymous at worst, and nothing breaks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def near_seals(source: random.Random) -> Iterator[str]:
         fields = [
             "Fe26.2",
             source.choice(["1", "", "2", "default", "__proto__"]),
-            *("".join(source.choices(alphabet, k=source.choice([0, 1, 21, 22, 43, 64, 100]))) for _ in range(6)),
+            *(
+                "".join(source.choices(alphabet, k=source.choice([0, 1, 21, 22, 43, 64, 100])))
+                for _ in range(6)
+            ),
         ]
         if source.random() < 0.5:
             fields[5] = source.choice(["", "0", "1900000000000", "9" * 20])
@@ -58,7 +61,11 @@ def splices(source: random.Random) -> Iterator[str]:
     while True:
         start, end = sorted(source.sample(range(len(SEAL)), 2))
         piece = SEAL[start:end]
-        yield SEAL[:start] + source.choice(["", piece * 2, piece[::-1] + "x", piece.swapcase() + "*", "~"]) + SEAL[end:]
+        yield (
+            SEAL[:start]
+            + source.choice(["", piece * 2, piece[::-1] + "x", piece.swapcase() + "*", "~"])
+            + SEAL[end:]
+        )
 
 
 @pytest.mark.parametrize("kind", [near_seals, noise, splices])
@@ -204,14 +211,22 @@ def test_no_other_cookie_is_read_as_one_of_the_host_alone(header: str) -> None:
 def test_two_cookie_headers_that_a_server_joined_by_a_comma_are_no_error(joint: str) -> None:
     seen: list[Any] = []
     app = sessions(page(lambda session: seen.append(dict(session))))
-    for header in (f"a=b{joint}session={SEAL}", f"session={SEAL}{joint}a=b", f"session={SEAL}{joint}session={SEAL}"):
+    for header in (
+        f"a=b{joint}session={SEAL}",
+        f"session={SEAL}{joint}a=b",
+        f"session={SEAL}{joint}session={SEAL}",
+    ):
         assert serve(app, environ(header)).status == "200 OK"
     assert all(data in ({}, {"user": 1}) for data in seen)
 
 
 def test_a_percent_encoded_cookie_is_the_same_session() -> None:
     # The cookie library of the JavaScript peers decodes it, and some clients encode '*'.
-    for spelling in (SEAL.replace("*", "%2A"), SEAL.replace("*", "%2a"), "".join(f"%{ord(c):02X}" for c in SEAL)):
+    for spelling in (
+        SEAL.replace("*", "%2A"),
+        SEAL.replace("*", "%2a"),
+        "".join(f"%{ord(c):02X}" for c in SEAL),
+    ):
         assert verdict(spelling, VAULT) == {"user": 1}
         assert verdict(spelling.replace("%2", "%252"), VAULT) == "invalid"
     for broken in (SEAL + "%", SEAL + "%2", SEAL + "%zz", "%" + SEAL, SEAL.replace("*", "%u002A")):

@@ -59,8 +59,9 @@ def wrong() -> Iterator[tuple[str, str]]:
     yield "another password", forged({"user": 1}, OTHER)
     yield "another password, over", forged({"user": 1}, OTHER, expiration="1")
     yield "another password, no JSON", forged(b"\xff" * 40, OTHER)
-    yield "another password, bad padding", (
-        forge.raw(bytes(32), OTHER).changed(expiration=milliseconds(NOW + 60)).signed(OTHER).text()
+    yield (
+        "another password, bad padding",
+        (forge.raw(bytes(32), OTHER).changed(expiration=milliseconds(NOW + 60)).signed(OTHER).text()),
     )
 
 
@@ -80,7 +81,9 @@ class Trap:
 
 
 @EVERY_WRONG
-def test_a_wrong_mac_reaches_no_cipher_no_base64_and_no_json(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_mac_reaches_no_cipher_no_base64_and_no_json(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(iron_wsgi.seal, "Cipher", trap)
     monkeypatch.setattr(iron_wsgi.seal, "_decode", trap)
     monkeypatch.setattr(iron_wsgi.seal, "_expires_at", trap)
@@ -91,7 +94,9 @@ def test_a_wrong_mac_reaches_no_cipher_no_base64_and_no_json(how: str, monkeypat
 
 
 @pytest.mark.parametrize("spied", ["Cipher", "_decode", "_expires_at", "encryption_key"])
-def test_each_of_those_traps_stands_on_the_way_of_a_good_seal(spied: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_of_those_traps_stands_on_the_way_of_a_good_seal(
+    spied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(iron_wsgi.seal, spied, trap)
     with pytest.raises(AssertionError, match="behind the MAC"):
         verdict(GOOD, vault())
@@ -115,7 +120,9 @@ def failure(open_it: Callable[[], object]) -> tuple[Any, ...]:
 
 @pytest.mark.filterwarnings("error")
 def test_every_wrong_mac_is_answered_with_one_and_the_same_error() -> None:
-    low = {how: failure(lambda text=text: unseal_at(parse(text), OLD, now=NOW)) for how, text in WRONG.items()}
+    low = {
+        how: failure(lambda text=text: unseal_at(parse(text), OLD, now=NOW)) for how, text in WRONG.items()
+    }
     assert len({repr(error) for error in low.values()}) == 1, low
     assert low["iv"][0] is InvalidSeal
 
@@ -168,7 +175,11 @@ def compared_secrets(source: str) -> list[int]:
 
 
 def test_no_secret_is_compared_in_a_time_that_depends_on_it() -> None:
-    assert compared_secrets("if mac != fields.mac: pass\nif a == fields.sid: pass\nif a == b: pass") == [1, 1, 2]
+    assert compared_secrets("if mac != fields.mac: pass\nif a == fields.sid: pass\nif a == b: pass") == [
+        1,
+        1,
+        2,
+    ]
     for module in Path(iron_wsgi.__file__).parent.rglob("*.py"):
         assert compared_secrets(module.read_text(encoding="utf-8")) == [], module.name
 

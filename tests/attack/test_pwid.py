@@ -13,8 +13,36 @@ from .seals import NEW, NOW, OLD, OTHER, forged, settings, vault, verdict
 from .site import environ, page, serve, sessions
 
 UNKNOWN = [
-    *("2", "0", "01", "001", "1_", "_1", "1x", "x", "one", "-1", "+1", "1.0", "1e0", "0x1", " 1", "1 ", "1\t", "1\n"),
-    *("default", "Default", "__proto__", "constructor", "toString", "__class__", "__init__", "hasOwnProperty"),
+    *(
+        "2",
+        "0",
+        "01",
+        "001",
+        "1_",
+        "_1",
+        "1x",
+        "x",
+        "one",
+        "-1",
+        "+1",
+        "1.0",
+        "1e0",
+        "0x1",
+        " 1",
+        "1 ",
+        "1\t",
+        "1\n",
+    ),
+    *(
+        "default",
+        "Default",
+        "__proto__",
+        "constructor",
+        "toString",
+        "__class__",
+        "__init__",
+        "hasOwnProperty",
+    ),
     *("1" * 10_000, "None", "null", "True", "password", "\x00", "1\x00"),
 ]
 
@@ -64,7 +92,9 @@ def test_the_default_password_never_seals() -> None:
         Passwords.parse({"default": OTHER})
 
 
-def test_an_id_of_ten_thousand_characters_reaches_no_log_or_event_whole(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_id_of_ten_thousand_characters_reaches_no_log_or_event_whole(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     notices.forget()
     caplog.set_level(0, "iron_wsgi")
     events: list[Any] = []

@@ -142,7 +142,7 @@ def replaced_by_an_error_page(request: WSGIEnvironment, start_response: StartRes
     change(request)
     start_response("404 Not Found", [("Content-Type", "text/plain"), ("X-First", "1")])
     try:
-        raise LookupError("shown as a page")
+        raise LookupError("shown as a page")  # noqa: TRY301 - the error that exc_info is about
     except LookupError:
         start_response("200 OK", list(PLAIN), sys.exc_info())
     return [b"ok"]
@@ -165,7 +165,8 @@ EVERY_STYLE = pytest.mark.parametrize("app", STYLES, ids=lambda app: app.__name_
 @EVERY_STYLE
 @pytest.mark.parametrize("prime", [True, False])
 def test_a_change_before_the_first_octet_is_saved_however_the_application_answers(
-    app: WSGIApplication, prime: bool  # noqa: FBT001
+    app: WSGIApplication,
+    prime: bool,  # noqa: FBT001
 ) -> None:
     seen: list[int] = []
 
@@ -227,7 +228,12 @@ def with_length(app: WSGIApplication) -> WSGIApplication:
 def test_a_response_without_body_passes_the_validators(status: str, use: str, validate: Validator) -> None:
     def app(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = session_from(request)
-        {"untouched": lambda: None, "read": lambda: len(session), "write": session.touch, "destroy": session.destroy}[use]()
+        {
+            "untouched": lambda: None,
+            "read": lambda: len(session),
+            "write": session.touch,
+            "destroy": session.destroy,
+        }[use]()
         start_response(status, [("ETag", '"1"')] if status.startswith("304") else [("Content-Length", "0")])
         return []
 
@@ -250,7 +256,9 @@ def test_head_is_answered_with_the_headers_of_get_and_no_body_of_ours(style: WSG
     assert len(head.cookies) == 1
 
 
-@pytest.mark.parametrize("body", [[], (), [b""], iter([]), iter([b""])], ids=["list", "tuple", "blank", "none", "one"])
+@pytest.mark.parametrize(
+    "body", [[], (), [b""], iter([]), iter([b""])], ids=["list", "tuple", "blank", "none", "one"]
+)
 def test_an_empty_body_is_answered_all_the_same(body: Iterable[bytes]) -> None:
     def app(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         change(request)
@@ -261,7 +269,9 @@ def test_an_empty_body_is_answered_all_the_same(body: Iterable[bytes]) -> None:
     assert (answer.body, answer.starts, len(answer.cookies)) == (b"", 1, 1)
 
 
-@pytest.mark.parametrize("body", [[b"o", b"k"], (b"o", b"k"), [], ClosingList([b"ok"])], ids=["list", "tuple", "empty", "subclass"])
+@pytest.mark.parametrize(
+    "body", [[b"o", b"k"], (b"o", b"k"), [], ClosingList([b"ok"])], ids=["list", "tuple", "empty", "subclass"]
+)
 def test_a_list_is_returned_as_the_very_object(body: Any) -> None:
     def app(_request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", list(PLAIN))
@@ -299,14 +309,16 @@ def test_a_server_whose_file_wrapper_is_no_class_is_served(kind: Any, wrapper: A
     assert serve(sessions(app), request).body == b"ok"
 
 
-# close()
+# How bodies are closed.
 
 
 @pytest.mark.parametrize("prime", [True, False])
 @pytest.mark.parametrize("chunks", [[], [b""], [b"a"], [b"", b"a", b"b"]], ids=str)
 @pytest.mark.parametrize("taken", [0, 1, None])
 def test_the_body_is_closed_exactly_once_however_much_of_it_was_taken(
-    chunks: list[bytes], taken: int | None, prime: bool  # noqa: FBT001
+    chunks: list[bytes],
+    taken: int | None,
+    prime: bool,  # noqa: FBT001
 ) -> None:
     inner = Closing(chunks)
 
@@ -360,7 +372,9 @@ def test_a_failure_before_the_first_chunk_reaches_the_server_before_any_header()
 
 
 @pytest.mark.parametrize("kind", [list, tuple, ClosingList, iter, Closing], ids=lambda kind: kind.__name__)
-def test_a_session_that_cannot_be_written_is_an_error_before_any_header_and_closes_the_body(kind: Any) -> None:
+def test_a_session_that_cannot_be_written_is_an_error_before_any_header_and_closes_the_body(
+    kind: Any,
+) -> None:
     body = kind([b"ok"])
     started: list[Any] = []
 
@@ -452,7 +466,7 @@ def test_a_second_start_response_without_an_error_is_refused() -> None:
 
 def error_info() -> Any:
     try:
-        raise Failure
+        raise Failure  # noqa: TRY301 - see above
     except Failure:
         return sys.exc_info()
 
@@ -502,7 +516,7 @@ def test_the_servers_error_is_not_kept_alive() -> None:
     def app(_request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", list(PLAIN))
         try:
-            raise Kept
+            raise Kept  # noqa: TRY301 - see above
         except Kept as error:
             alive.append(weakref.ref(error))
             start_response("200 OK", list(PLAIN), sys.exc_info())
@@ -543,7 +557,9 @@ def test_a_list_of_headers_changed_after_start_response_changes_nothing() -> Non
     assert serve(sessions(app), environ()).headers[: len(PLAIN)] == PLAIN
 
 
-@pytest.mark.parametrize("headers", [tuple(PLAIN), dict(PLAIN), iter(PLAIN), None], ids=["tuple", "dict", "iterator", "None"])
+@pytest.mark.parametrize(
+    "headers", [tuple(PLAIN), dict(PLAIN), iter(PLAIN), None], ids=["tuple", "dict", "iterator", "None"]
+)
 def test_headers_that_are_no_list_are_answered_with_a_clear_error(headers: Any) -> None:
     def app(_request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", headers)
@@ -554,7 +570,9 @@ def test_headers_that_are_no_list_are_answered_with_a_clear_error(headers: Any) 
 
 
 @EVERY_STYLE
-def test_a_response_whose_session_was_not_touched_is_the_response_of_the_application(app: WSGIApplication) -> None:
+def test_a_response_whose_session_was_not_touched_is_the_response_of_the_application(
+    app: WSGIApplication,
+) -> None:
     def untouched(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return app({**request, "iron_wsgi.session": Session(NoExchange())}, start_response)
 
@@ -570,7 +588,11 @@ def test_a_response_whose_session_was_not_touched_is_the_response_of_the_applica
 
 
 def test_other_cookies_of_the_application_stay_as_they_are() -> None:
-    lines = [("Set-Cookie", "session=application"), ("set-cookie", "a=b; Path=/"), ("Set-Cookie", "session=application")]
+    lines = [
+        ("Set-Cookie", "session=application"),
+        ("set-cookie", "a=b; Path=/"),
+        ("Set-Cookie", "session=application"),
+    ]
 
     def app(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         change(request)
@@ -596,7 +618,7 @@ def test_a_save_or_a_destroy_after_the_first_chunk_raises() -> None:
         for late in (session.save, session.destroy):
             try:
                 late()
-            except HeadersAlreadySent as error:
+            except HeadersAlreadySent as error:  # noqa: PERF203 - both must raise
                 raised.append(str(error))
         yield b"second"
 
@@ -607,7 +629,9 @@ def test_a_save_or_a_destroy_after_the_first_chunk_raises() -> None:
 
 
 @pytest.mark.parametrize("style", ["stream", "write"])
-def test_a_change_after_the_headers_is_logged_once_and_lost(style: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_change_after_the_headers_is_logged_once_and_lost(
+    style: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def app(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         write = start_response("200 OK", list(PLAIN))
         if style == "write":
@@ -624,7 +648,9 @@ def test_a_change_after_the_headers_is_logged_once_and_lost(style: str, caplog: 
 
     for _ in range(3):
         assert serve(sessions(app), environ(COOKIE)).cookies == []
-    lines = [record.getMessage() for record in caplog.records if "headers had gone out" in record.getMessage()]
+    lines = [
+        record.getMessage() for record in caplog.records if "headers had gone out" in record.getMessage()
+    ]
     assert len(lines) == 1
 
 
@@ -738,7 +764,7 @@ def test_the_session_is_what_came_in_even_if_the_application_changes_the_environ
     assert seen == [{"user": 1}]
 
 
-def test_a_session_that_an_outer_middleware_changes_after_the_application_answered_is_saved_while_it_can() -> None:
+def test_a_change_between_the_applications_answer_and_the_first_octet_is_saved() -> None:
     # The outer one is within ours, and touches the session between the answer and the first octet.
     def outer(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = lazy_reader(request, start_response)
@@ -760,7 +786,9 @@ def test_switching_protocols_sets_no_cookie_and_changes_no_header(use: str) -> N
     def app(request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = session_from(request)
         seen.append(session.get("user"))
-        {"read": lambda: None, "write": session.touch, "save": session.save, "destroy": session.destroy}[use]()
+        {"read": lambda: None, "write": session.touch, "save": session.save, "destroy": session.destroy}[
+            use
+        ]()
         start_response("101 Switching Protocols", list(upgrade))
         return []
 

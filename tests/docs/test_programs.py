@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from itertools import groupby
 from pathlib import Path
@@ -131,12 +131,12 @@ def test_the_python_and_the_node_program_count_on_where_the_other_stopped(page: 
             assert browser.get("/", base_url="https://localhost").text == f"Visit number {count}"
             cookie = browser.get_cookie("session")
             assert cookie is not None
-            connection = HTTPConnection("localhost", port, timeout=WITHIN)
-            connection.request("GET", "/", headers={"Cookie": f"session={cookie.value}"})
-            answer = connection.getresponse()
-            assert answer.read().decode() == f"Visit number {count + 1}, says Node"
-            browser.set_cookie("session", answer.headers["Set-Cookie"].partition(";")[0].partition("=")[2])
-            connection.close()
+            with closing(HTTPConnection("localhost", port, timeout=WITHIN)) as connection:
+                connection.request("GET", "/", headers={"Cookie": f"session={cookie.value}"})
+                answer = connection.getresponse()
+                assert answer.read().decode() == f"Visit number {count + 1}, says Node"
+            value = answer.headers["Set-Cookie"].partition(";")[0].removeprefix("session=")
+            browser.set_cookie("session", value)
 
 
 @pytest.mark.needs("node")

@@ -646,8 +646,8 @@ def test_it_is_an_error_also_on_a_server_whose_start_response_returns_nothing() 
 
 
 def test_on_such_a_server_imperative_writing_is_told_what_to_do_instead() -> None:
-    with pytest.raises(AssertionError, match="returned no write function .* return the body instead"):
-        list(IronSessionMiddleware(_as_write, **SETTINGS)({}, lambda *_: None))  # type: ignore[arg-type, return-value]
+    with pytest.raises(AssertionError, match=r"returned no write function .* return the body instead"):
+        list(IronSessionMiddleware(_as_write, **SETTINGS)({}, lambda *_: None))
 
 
 def _lines(caplog: pytest.LogCaptureFixture, app: App, times: int = 1, **settings: Any) -> list[str]:

@@ -78,7 +78,7 @@ def test_a_session_that_needs_no_chunks_gets_none(chunked: Visitor) -> None:
 
 
 def test_growing_and_shrinking_leave_nothing_behind(chunked: Visitor) -> None:
-    for text, names in (
+    for text, held in (
         ("x", ["s"]),
         (LONG, ["s.0", "s.1"]),
         (LONGER, ["s.0", "s.1", "s.2"]),
@@ -88,7 +88,7 @@ def test_growing_and_shrinking_leave_nothing_behind(chunked: Visitor) -> None:
         ("x", ["s"]),
     ):
         outcome = chunked.visit(write(text=text))
-        assert sorted(chunked.cookies) == names
+        assert sorted(chunked.cookies) == held
         assert len(set(names(outcome))) == len(outcome.cookies)
         assert chunked.finds() == {"text": text}
 

@@ -52,7 +52,7 @@ def test_default_opens_seals_that_name_no_id_and_never_seals() -> None:
     assert passwords.is_outdated("")
     with pytest.raises(ConfigError, match="no password to seal with"):
         Passwords.parse({"default": OTHER})
-    with pytest.raises(ConfigError, match="no password to seal with"):
+    with pytest.raises(ConfigError, match="a password id is an integer"):
         Passwords.parse({"default": OTHER, 1: PASSWORD}, seal_with="default")  # type: ignore[arg-type]
 
 

@@ -1,0 +1,256 @@
+"""What users write, as type checkers see it. Nothing here runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import assert_type
+
+from iron_wsgi import (
+    Cookie,
+    CookieJar,
+    CookieOptions,
+    CookieTooLarge,
+    EnvironJar,
+    Event,
+    IronSessionMiddleware,
+    Outcome,
+    Passwords,
+    PayloadError,
+    Refused,
+    Sealer,
+    SealError,
+    Session,
+    SessionOptions,
+    WerkzeugJar,
+    apply_session,
+    generate_password,
+    get_iron_session,
+    seal,
+    seal_data,
+    session_from,
+    unseal_data,
+    with_iron_session,
+)
+from iron_wsgi.engine import Engine
+from iron_wsgi.errors import RefusalReason, SealReason
+from iron_wsgi.testing import DictJar, FakeClock, dump_session, load_session
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from werkzeug.wrappers import Request, Response
+
+password = generate_password()
+assert_type(password, str)
+
+
+# ---- WSGI ----
+
+
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    session = session_from(environ)
+    assert_type(session, Session)
+    session["visits"] = session.get("visits", 0) + 1
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+
+wrapped: WSGIApplication = IronSessionMiddleware(app, password=password, cookie_name="session")
+rewrapped: WSGIApplication = IronSessionMiddleware(
+    wrapped, password=password, cookie_name="other", prime=False
+)
+
+
+@with_iron_session(password=password, cookie_name="session", ttl=timedelta(hours=1))
+def decorated(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    session_from(environ, "iron_wsgi.session")["user"] = {"id": 7}
+    start_response("204 No Content", [])
+    return []
+
+
+assert_type(decorated, IronSessionMiddleware)
+
+
+def applied(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    session, start_response = apply_session(environ, start_response, password=password, cookie_name="session")
+    session.destroy()
+    start_response("200 OK", [])
+    return []
+
+
+applied_app: WSGIApplication = applied
+
+
+# ---- options ----
+
+
+def report(event: Event) -> None:
+    assert_type(event.reason, RefusalReason | None)
+    assert_type(event.session, str | None)
+
+
+options = SessionOptions(
+    password={2: generate_password(), 1: password},
+    seal_with=1,
+    cookie_name="__Host-session",
+    ttl=900,
+    absolute_timeout=timedelta(hours=8),
+    refresh_after=60.5,
+    cookie_options={"secure": True, "samesite": "Strict", "max_age": None},
+    overflow="chunk",
+    max_chunks=4,
+    accept=("next-iron-session",),
+    auto_commit=True,
+    save_on_error=False,
+    skew=timedelta(seconds=30),
+    iterations=1,
+    generate_id=lambda: "id",
+    environ_key="session",
+    on_event=report,
+    clock=FakeClock(),
+)
+assert_type(options, SessionOptions)
+assert_type(options.ttl, float)
+assert_type(options.password, Passwords)
+assert_type(options.absolute_timeout, float | None)
+assert_type(options.cookie_options, CookieOptions)
+assert_type(options.replace(ttl=60, cookie_options=CookieOptions(secure=False)), SessionOptions)
+
+
+def per_request(environ: WSGIEnvironment) -> SessionOptions:
+    return options.replace(cookie_name=environ["HTTP_HOST"])
+
+
+IronSessionMiddleware(app, options=options)
+IronSessionMiddleware(app, options=per_request)
+
+only: Mapping[int, str] = {1: password}
+for form in (password, only, Passwords.parse(password), [{"id": 2, "password": password}]):
+    SessionOptions(password=form, cookie_name="session")
+SessionOptions(password={"1": password}, cookie_name="session")
+SessionOptions(password={"default": password, 1: password}, cookie_name="session")
+assert_type(Passwords.from_secret_keys(["a", b"b"]), Passwords)
+
+
+# ---- sessions ----
+
+
+def use(session: Session) -> None:
+    assert_type(session["user"], Any)
+    assert_type(session.get("user"), Any | None)
+    assert_type(session.pop("user", None), Any)
+    assert_type(session.pop_flash("note"), Any)
+    assert_type(session.copy(), dict[str, Any])
+    assert_type(session | {"a": 1}, dict[str, Any])
+    assert_type({"a": 1} | session, dict[str, Any])
+    assert_type(dict(session), dict[str, Any])
+    assert_type(list(session), list[str])
+    assert_type("user" in session, bool)
+    assert_type(session.sid, str)
+    assert_type(session.is_new, bool)
+    assert_type(session.accessed, bool)
+    assert_type(session.modified, bool)
+    assert_type(session.issued_at, float)
+    assert_type(session.expires_at, float | None)
+    assert_type(session.size, int)
+    session["user"] = {"id": 7}
+    session["cart"].append(1)
+    session |= {"a": 1}
+    session.update(a=1)
+    session.set("a", 1)
+    session.unset("a")
+    session.flash("note", "saved")
+    session.modified = True
+    session.touch()
+    session.regenerate(clear=True)
+    for expiry in (60, 0.5, timedelta(days=30), datetime.now(timezone.utc), None):
+        session.set_expiry(expiry)
+    session.update_options(ttl=60, cookie_options={"secure": False})
+    session.save()
+    session.destroy()
+
+
+# ---- jars ----
+
+
+def without_middleware(environ: WSGIEnvironment, headers: list[tuple[str, str]]) -> None:
+    with get_iron_session(EnvironJar(environ, headers), password=password, cookie_name="session") as session:
+        assert_type(session, Session)
+    get_iron_session(EnvironJar(environ), options)
+    get_iron_session(EnvironJar(environ), options, ttl=60)
+
+
+def with_werkzeug(request: Request, response: Response) -> None:
+    assert_type(get_iron_session(WerkzeugJar(request, response), options), Session)
+
+
+class OwnJar:
+    def read(self, name: str, /) -> Sequence[str]:
+        return [name]
+
+    def send(self, outcome: Outcome, /) -> None:
+        for cookie in outcome.cookies:
+            assert_type(cookie, Cookie)
+            assert_type(cookie.header, str)
+            assert_type(cookie.max_age, int | None)
+
+
+jar: CookieJar = OwnJar()
+for one in (jar, DictJar({"session": "x"}), EnvironJar({})):
+    get_iron_session(one, options)
+
+engine = Engine(options)
+assert_type(engine.commit(engine.open(jar), status=404), Outcome)
+
+
+# ---- seals ----
+
+
+def failed(reason: SealReason, error: SealError) -> None:
+    assert_type(error.reason, SealReason)
+    raise ValueError(reason)
+
+
+token = seal_data({"user_id": 7}, password=password, ttl=timedelta(minutes=15))
+assert_type(token, str)
+assert_type(unseal_data(token, password=password, on_unseal_error=failed), dict[str, Any])
+
+links = Sealer(password, purpose="magic-link")
+assert_type(links.seal({"user_id": 7}, ttl=900), str)
+assert_type(links.unseal(token), dict[str, Any])
+assert_type(IronSessionMiddleware(app, options=options).sealer("magic-link"), Sealer)
+
+sealed = seal.seal(b"octets", bytes(32), password_id="1", ttl=60, algorithm="aes-256-cbc", iterations=8192)
+assert_type(seal.unseal(sealed, seal.KeyPair(password, bytes(32))).plaintext, bytes)
+assert_type(seal.unseal(sealed, password).expires_at, float | None)
+
+
+# ---- errors ----
+
+try:
+    links.unseal(token)
+except SealError as error:
+    assert_type(error.reason, SealReason)
+except Refused as refused:
+    assert_type(refused.reason, RefusalReason)
+    assert_type(refused.password_id, str | None)
+except CookieTooLarge as large:
+    assert_type(large.largest, tuple[tuple[str, int], ...])
+except PayloadError as problem:
+    assert_type(problem.path, str)
+
+
+# ---- tests of applications ----
+
+clock = FakeClock()
+assert_type(clock(), float)
+clock.advance(timedelta(minutes=1))
+cookies = dump_session({"user": 7}, options, clock=clock)
+assert_type(cookies, dict[str, str])
+assert_type(load_session(cookies, options), Session)
+
+make: Callable[[WSGIApplication], IronSessionMiddleware] = with_iron_session(
+    password=password, cookie_name="session"
+)

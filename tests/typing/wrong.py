@@ -1,0 +1,84 @@
+"""Mistakes that type checkers must see. Every marked line is one, and no other line is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from iron_wsgi import (
+    CookieOptions,
+    EnvironJar,
+    Event,
+    IronSessionMiddleware,
+    Passwords,
+    Sealer,
+    Session,
+    SessionOptions,
+    get_iron_session,
+    seal,
+    seal_data,
+    session_from,
+    unseal_data,
+    with_iron_session,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PASSWORD = "made by keygen"
+
+
+def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    session = session_from(environ)
+    session[7] = "user"  # wrong
+    session.set_expiry("tomorrow")  # wrong
+    session.regenerate(True)  # wrong
+    session.update_options(ttl="60")  # wrong
+    session.update_options(timeToLive=60)  # wrong
+    session.is_new = False  # wrong
+    session.sid = "mine"  # wrong
+    start_response("200 OK", [])
+    return []
+
+
+SessionOptions(PASSWORD, "session")  # wrong
+SessionOptions(password=PASSWORD, cookieName="session")  # wrong
+SessionOptions(password=PASSWORD.encode(), cookie_name="session")  # wrong
+SessionOptions(password=7, cookie_name="session")  # wrong
+SessionOptions(password=PASSWORD, cookie_name=b"session")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", ttl="60")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", ttl=None)  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", overflow="truncate")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", accept=("pickle",))  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", accept="next-iron-session")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", serializer=object())  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", clock=5.0)  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session").ttl = 60  # wrong
+IronSessionMiddleware(app, PASSWORD)  # wrong
+IronSessionMiddleware(app, options={"password": PASSWORD})  # wrong
+with_iron_session(app)  # wrong
+CookieOptions(samesite="Sloppy")  # wrong
+CookieOptions(httpOnly=True)  # wrong
+CookieOptions(False)  # wrong
+get_iron_session({}, password=PASSWORD, cookie_name="session")  # wrong
+get_iron_session(EnvironJar({}), PASSWORD)  # wrong
+session_from("environ")  # wrong
+Event(kind="stolen", cookie_name="session")  # wrong
+Passwords(PASSWORD)  # wrong
+Sealer(PASSWORD)  # wrong
+Sealer(PASSWORD, purpose="links").seal({})  # wrong
+Sealer(PASSWORD, purpose="links").unseal(None)  # wrong
+user = Sealer(PASSWORD, purpose="links").unseal("x").user  # wrong
+seal_data({7: "x"}, password=PASSWORD)  # wrong
+seal_data({})  # wrong
+unseal_data(b"x", password=PASSWORD)  # wrong
+seal.seal("text", PASSWORD)  # wrong
+seal.seal(b"octets", PASSWORD, algorithm="aes-256-gcm")  # wrong
+
+
+class Mine(Sealer):  # wrong
+    pass
+
+
+class Shop(Session):  # a session may be given names
+    pass

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ["seals", "rivals", "javascript", "growth", "requests"]
+
+
+def benchmarks(*arguments: str, path: str | None = None) -> str:
+    pytest.importorskip("joserfc", reason="the extra 'bench' is not installed")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "benchmarks", "--quick", *arguments],
+        cwd=ROOT,
+        env=os.environ if path is None else {**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    return run.stdout
+
+
+def lines_of(groups: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(line["what"], line["against"]) for group in groups for line in group["lines"]]
+
+
+def test_every_part_prints_every_line() -> None:
+    groups = json.loads(benchmarks("--json"))
+    lines = lines_of(groups)
+    for verb in ("seal", "unseal"):
+        for size in (50, 500, 2700):
+            assert (f"{verb} {size} octets", "primitives") in lines
+            data = f"{verb} {size} octets of JSON"
+            against = {other for what, other in lines if what == data}
+            assert {"primitives", "@hapi/iron 7", "iron-session 9"} < against
+            for library in ("Fernet", "itsdangerous", "Django", "joserfc"):
+                assert any(library in other for other in against)
+        assert (f"{verb} under 100 passwords", "1 password") in lines
+    assert sum("forged" in group["title"] for group in groups) == 1
+    assert sum("1 MiB" in group["title"] for group in groups) == 1
+    assert sum("does not touch" in group["title"] for group in groups) == 1
+
+
+def test_the_table_has_a_row_for_each_line_of_the_document() -> None:
+    table = benchmarks("growth")
+    for what, against in lines_of(json.loads(benchmarks("growth", "--json"))):
+        assert any(what in row and against in row for row in table.splitlines())
+
+
+def test_without_node_its_lines_say_that_they_were_left_out(tmp_path: Path) -> None:
+    table = benchmarks("javascript", path=str(tmp_path))
+    rows = [row for row in table.splitlines() if "iron-session 9" in row]
+    assert len(rows) == 6
+    assert all(row.endswith("left out") for row in rows)
+    assert "Node 20 on PATH" in table
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_can_be_run_alone(part: str) -> None:
+    assert json.loads(benchmarks(part, "--json"))
