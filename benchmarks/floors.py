@@ -1,7 +1,7 @@
 """The least that the format asks for: the library calls that every implementation makes, in a straight line.
 
-Nothing is checked but the MAC and the time, nothing can be chosen, and no error is explained. What the package
-adds to this is what its limits are about.
+Nothing is checked but the MAC and the time, nothing can be chosen, and no error is explained. The limits are
+about what the package adds to this.
 """
 
 from __future__ import annotations

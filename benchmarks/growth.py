@@ -20,8 +20,8 @@ FLAT: Final = Target("at most", 1.1)
 LINEAR: Final = Target("at most", 1.25)
 
 COUNTS: Final = (10, 100)  # passwords
-SMALL: Final = 16_384  # octets
-FACTORS: Final = (4, 16, 64)
+SMALL: Final = 8_192  # octets
+FACTORS: Final = (4, 16)
 
 
 def groups(effort: Effort) -> Iterator[Group]:

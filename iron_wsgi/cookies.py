@@ -6,13 +6,14 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, final
 
 from werkzeug.http import dump_cookie
 
 from .errors import ConfigError
+from .sealer import MAX_SECONDS, epoch
 
 if TYPE_CHECKING:
     from .outcome import Outcome
@@ -230,11 +231,10 @@ def _check_domain(domain: object) -> None:
 
 def _epoch(moment: object) -> float | None:
     if isinstance(moment, datetime):
-        # Without a zone it is UTC, as in Werkzeug.
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        moment = epoch(moment)
     if moment is None:
         return None
-    if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not 0 < moment < 1e11:
+    if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not 0 < moment < MAX_SECONDS:
         _refuse("expires", "must be a datetime or epoch seconds")
     return moment
 

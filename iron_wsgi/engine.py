@@ -37,7 +37,7 @@ class Engine:
         self._reporter = Reporter(options.on_event, self._log_key)
 
     def _log_key(self) -> bytes:
-        return self.options.password.derive("log").sealing.encode()
+        return self.options.password.derive("iron_wsgi", "log").sealing.encode()
 
     def now(self) -> float:
         """Return epoch seconds, by the options' clock."""
@@ -148,7 +148,6 @@ class Engine:
         """Return the values to try and the names of all cookies of this session that came."""
         name = self.options.cookie_name
         whole = [value for value in jar.read(name) if value]
-        candidates = list(dict.fromkeys(whole))[:MAX_CANDIDATES]
         came = [name] if whole else []
         chunks: list[str] = []
         for index in range(MAX_CHUNKS):
@@ -157,8 +156,8 @@ class Engine:
                 came.append(chunk_name(name, index))
             if part and len(chunks) == index:
                 chunks.append(part)
-        if chunks:
-            candidates.append("".join(chunks))
+        joined = ["".join(chunks)] if chunks else []
+        candidates = [*list(dict.fromkeys(whole))[: MAX_CANDIDATES - len(joined)], *joined]
         return candidates, tuple(came)
 
     def _anonymous(self, refusals: Sequence[Refused]) -> State:
@@ -186,7 +185,7 @@ class Engine:
     # Writing.
 
     def _is_due(self, state: State) -> bool:
-        """Tell whether an unchanged session should be sealed again: by an old password, or refresh_after."""
+        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after."""
         if state.is_new or not state.accessed or not self.options.auto_commit:
             return False
         if state.is_outdated:

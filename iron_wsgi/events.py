@@ -27,8 +27,9 @@ class Event:
         cookie_name: Which session cookie.
         reason: Why it was refused, else None.
         password_id: The id named by a refused value, unauthenticated; else None.
-        session: A keyed hash of the session's id: the same for one session in all logs under one password,
-            and of no use to anyone else. None for a refused value.
+        session: A keyed hash of the session's id: the same for one id in all logs under one password, and of
+            no use to anyone else. A session without a stamped id gets another at each write. None for a
+            refused value.
     """
 
     kind: EventKind

@@ -72,8 +72,7 @@ class Passwords:
 
                 - a string: the only password, id 1;
                 - a mapping of integers to strings, ``{2: new, 1: old}``: the highest number seals
-                    (iron-session);
-                  the key ``"default"`` opens seals that name no id, and never seals;
+                  (iron-session); the key ``"default"`` opens seals that name no id, and never seals;
                 - a list of ``{"id": 2, "password": "..."}``: the first seals (next-iron-session).
             seal_with: The id that seals instead. A rolling deployment first gives every server the new
                 password with ``seal_with`` at the old id, then drops ``seal_with``: nobody is signed out.

@@ -181,6 +181,9 @@ def parse(text: str) -> Fields:
     Raises:
         InvalidSeal: There are not eight fields, or the first is not ``Fe26.2``.
     """
+    if not isinstance(text, str):
+        msg = f"not a seal: text is expected, not {type(text).__name__}"
+        raise InvalidSeal(msg)
     head = text.partition("~")[0]
     if not head.isascii():
         msg = "not a seal: it holds characters that no seal has"

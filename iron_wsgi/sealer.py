@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn, TypeAlias, final
 
 from . import seal as fe26
@@ -223,6 +223,11 @@ def seconds(duration: float | timedelta, name: str) -> float:
         msg = f"{name} must be a number of seconds or a timedelta, 0 or more, not {duration!r}"
         raise ConfigError(msg)
     return value
+
+
+def epoch(moment: datetime) -> float:
+    """Return a datetime as epoch seconds; one without a zone is UTC, as in Werkzeug."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def now(clock: Clock | None) -> float:

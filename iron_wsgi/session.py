@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from .errors import ConfigError, SessionDestroyed, opaque
-from .sealer import seconds
+from .sealer import epoch, seconds
 from .state import FLASH_KEY, State
 
 if TYPE_CHECKING:
@@ -92,11 +92,15 @@ class Session(MutableMapping[str, Any]):
         state.accessed = True
         return state
 
-    def _open_to_write(self) -> State:
+    def _open_alive(self) -> State:
         state = self._open()
         if state.destroyed:
             msg = "the session was destroyed in this request; writing into it would sign the visitor in again"
             raise SessionDestroyed(msg)
+        return state
+
+    def _open_to_write(self) -> State:
+        state = self._open_alive()
         state.modified = True
         return state
 
@@ -159,11 +163,11 @@ class Session(MutableMapping[str, Any]):
     @opaque
     def flash(self, key: str, value: Any) -> None:
         """Keep a value for one reading, usually by the next page (iron-store's ``setFlash``)."""
-        self[FLASH_KEY] = {**self.get(FLASH_KEY, {}), key: value}
+        self[FLASH_KEY] = {**self._flashes(), key: value}
 
     def pop_flash(self, key: str, default: Any = None) -> Any:
         """Return a value set by `flash` and remove it; *default* if there is none."""
-        flashes = dict(self.get(FLASH_KEY, {}))
+        flashes = self._flashes()
         if key not in flashes:
             return default
         value = flashes.pop(key)
@@ -172,6 +176,10 @@ class Session(MutableMapping[str, Any]):
         else:
             del self[FLASH_KEY]
         return value
+
+    def _flashes(self) -> dict[str, Any]:
+        flashes = self.get(FLASH_KEY)
+        return dict(flashes) if isinstance(flashes, dict) else {}  # another writer may keep anything there
 
     # What is known of the session.
 
@@ -234,8 +242,8 @@ class Session(MutableMapping[str, Any]):
         self._exchange.save(self._open())
 
     def touch(self) -> None:
-        """Renew the session's lifetime at the end of the request, without a change."""
-        self._open_to_write()
+        """Renew the session's lifetime at the end of the request, without a change; nothing for a new one."""
+        self._open_alive().is_outdated = True
 
     @opaque
     def destroy(self) -> None:
@@ -250,26 +258,27 @@ class Session(MutableMapping[str, Any]):
         """Give the session a new id and a new time of issue; call it when a visitor signs in.
 
         Args:
-            clear: Forget the data too.
+            clear: Forget the data, and an expiry of the session's own, too.
         """
         state = self._open_to_write()
         if clear:
             state.data.clear()
+            state.meta.clear()
         self._exchange.regenerate(state)
 
     def set_expiry(self, expiry: float | timedelta | datetime | None) -> None:
         """Let this session live longer or shorter than others ("remember me"); later saves keep it.
 
         Args:
-            expiry: Seconds or a timedelta from each write on; a datetime for a fixed moment; None for the
-                option ``ttl`` again. ``absolute_timeout`` still caps it.
+            expiry: Seconds or a timedelta from each write on; a datetime for a fixed moment (UTC if it has no
+                zone); None for the option ``ttl`` again. ``absolute_timeout`` still caps it.
 
         Raises:
             ConfigError: A duration of 0 or less, or a moment that has passed: use `destroy` to end a session.
         """
         stamps: dict[str, float] = {}
         if isinstance(expiry, datetime):
-            stamps["exp"] = expiry.timestamp()
+            stamps["exp"] = epoch(expiry)
         elif expiry is not None:
             stamps["ttl"] = seconds(expiry, "expiry")
         if stamps.get("ttl", 1) == 0 or stamps.get("exp", self._exchange.now() + 1) <= self._exchange.now():

@@ -39,8 +39,8 @@ class State:
         destroyed: The session is over; nothing brings it back in this request.
         refused: Why the cookie that came in was not trusted, if one came and was not.
         is_kept: The refused cookie must not be deleted: another server may well know what to do with it.
-        is_outdated: What came in must be written again: sealed under an older password, or in an older
-            format.
+        is_outdated: What came in must be written again: touched, sealed under an older password, or in an
+            older format.
         came: The names of the session's cookies on the request, chunks among them.
         decode: Returns a second decoding of what came in or was last written, to find changes in nested
             values.

@@ -68,7 +68,8 @@ class SealVault:
             raise Refused(error.reason, password_id=fields.password_id) from None
 
         # 3. A session that never ends is accepted only where sessions never end.
-        if opened.expires_at is None and options.ttl > 0:
+        is_bounded = options.ttl > 0 or options.absolute_timeout is not None
+        if opened.expires_at is None and is_bounded:
             raise Refused("no-expiry", password_id=fields.password_id)
 
         # 4. The payload, its shape, the stamps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -38,7 +39,8 @@ class SessionStore(SessionBase):
         """
         data = self._get_session(no_load=must_create)
         expires_at = self.get_expiry_date().timestamp()
-        self._state = State(data=data, meta=getattr(self, "_state", State()).meta)
+        loaded = getattr(self, "_state", None) or State(issued_at=time.time())
+        self._state = State(data=data, meta=loaded.meta, issued_at=loaded.issued_at)
         value = vault().dump(self._state, expires_at=expires_at)
         size = len(settings.SESSION_COOKIE_NAME) + len(value)
         if size > MAX_COOKIE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 import hypothesis
@@ -12,8 +13,15 @@ pytest_plugins = ("tests.parts",)
 SLOW: Final = frozenset({"slow", "soak", "browser", "servers"})
 """The marks of the tests that `--fast` leaves out."""
 
-# How long one example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("iron_wsgi", deadline=None, print_blob=True)
+# How long one example takes says more about the machine than about the code. Where a failure would stop
+# everybody, the examples are the same at every run; elsewhere new ones are looked for.
+hypothesis.settings.register_profile(
+    "iron_wsgi",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("iron_wsgi")
 
 

@@ -217,8 +217,8 @@ class Tally:
     def __str__(self) -> str:
         """One line."""
         return (
-            f"{self.tried:,} altered seals: {self.accepted} accepted, {self.failed} exceptions but SealError, "
-            f"{self.same} opened to the same data: only what is behind the seal had changed"
+            f"{self.tried:,} altered seals: {self.accepted} accepted, {self.failed} exceptions but our own, "
+            f"{self.same} opened to the same data: only what is behind the seal differed"
         )
 
 

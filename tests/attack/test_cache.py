@@ -285,6 +285,19 @@ def test_a_response_that_sets_no_cookie_keeps_its_cache_control(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("before", ["nothing", "set", "touch", "regenerate", "save"])
+def test_a_destroy_beats_every_renewal_that_is_due(before: str) -> None:
+    def write_and_destroy(session: Session) -> None:
+        {**NO_READS, **WRITES}[before](session)
+        session.destroy()
+
+    due: dict[str, Any] = {"refresh_after": 0, "clock": lambda: NOW + 61, "password": {1: OLD, 2: NEW}}
+    found = answer(write_and_destroy, **due)
+    (line,) = found.cookies
+    assert line.startswith("session=;")
+    assert found.all("Cache-Control") == ["private, no-store"]
+
+
 def test_a_failed_request_varies_though_its_change_is_dropped() -> None:
     found = answer(WRITES["set"], status="500 Internal Server Error")
     assert found.headers == [("Vary", "Cookie")]

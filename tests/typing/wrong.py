@@ -30,6 +30,8 @@ PASSWORD = "made by keygen"
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     session = session_from(environ)
+    session.user = 7  # wrong
+    session["again"] = session.user  # wrong
     session[7] = "user"  # wrong
     session.set_expiry("tomorrow")  # wrong
     session.regenerate(True)  # wrong
@@ -68,7 +70,7 @@ Passwords(PASSWORD)  # wrong
 Sealer(PASSWORD)  # wrong
 Sealer(PASSWORD, purpose="links").seal({})  # wrong
 Sealer(PASSWORD, purpose="links").unseal(None)  # wrong
-user = Sealer(PASSWORD, purpose="links").unseal("x").user  # wrong
+name = Sealer(PASSWORD, purpose="links").unseal("x").user  # wrong
 seal_data({7: "x"}, password=PASSWORD)  # wrong
 seal_data({})  # wrong
 unseal_data(b"x", password=PASSWORD)  # wrong

@@ -1,6 +1,6 @@
 """The four primitives, called as the package calls them, against published vectors.
 
-They are those of the ``cryptography_vectors`` package: NIST's AES-256-CBC (AESAVS and its messages of blocks),
+They are those of the ``cryptography_vectors`` package: NIST's AES-256-CBC (AESAVS and the longer messages),
 RFC 4231 for HMAC-SHA256, RFC 6070 for PBKDF2-HMAC-SHA1, RFC 5869 for HKDF-SHA256. Wycheproof's are not in it.
 """
 

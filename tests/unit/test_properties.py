@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from iron_wsgi import (
@@ -66,16 +66,22 @@ salts = st.text(
 password_ids = st.text("ABCXYZabcxyz0123456789_", max_size=12)
 
 
+patient = settings(suppress_health_check=[HealthCheck.too_slow])
+"""How long it takes to make up nested data says more about the machine than about the code."""
+
+
 def same(one: Any, other: Any) -> bool:
     """Tell whether two values are equal in kind too, all the way down: 1 is not True, and 1 is not 1.0."""
     return bool(one == other) and repr(one) == repr(other)
 
 
+@patient
 @given(payloads)
 def test_whatever_json_can_hold_comes_back_equal_in_value_and_kind(data: dict[str, Any]) -> None:
     assert same(StrictJSON().loads(StrictJSON().dumps(data)), data)
 
 
+@patient
 @given(payloads)
 def test_what_is_written_is_compact_json_in_utf_8_of_the_same_value(data: dict[str, Any]) -> None:
     written = StrictJSON().dumps(data)
@@ -116,6 +122,7 @@ unwritable = (
 )
 
 
+@patient
 @given(session_data, unwritable)
 def test_one_value_that_javascript_would_not_read_back_refuses_the_whole(
     data: dict[str, Any], value: Any
@@ -178,6 +185,7 @@ def test_algorithm_and_rounds_are_read_as_they_were_written(
         unseal_at(fields, PASSWORD, now=NOW, algorithm=algorithm, iterations=(encryption, integrity + 1))
 
 
+@patient
 @given(payloads)
 def test_sealed_data_come_back_equal(data: dict[str, Any]) -> None:
     text = seal_data(data, password=PASSWORD, clock=lambda: NOW)
@@ -185,6 +193,7 @@ def test_sealed_data_come_back_equal(data: dict[str, Any]) -> None:
     assert unseal_data(text, password=OTHER, clock=lambda: NOW) == {}
 
 
+@patient
 @given(session_data)
 def test_a_session_comes_back_equal_and_unchanged(data: dict[str, Any]) -> None:
     options = SessionOptions(
@@ -223,6 +232,7 @@ def test_any_change_within_a_value_is_noticed(data: dict[str, Any], replacement:
         assert same(session[key][0], replacement)
 
 
+@patient
 @given(session_data, st.floats(0.001, 1e6), st.floats(0, 2e6))
 def test_a_session_opens_exactly_while_its_time_and_the_skew_run(
     data: dict[str, Any], ttl: float, later: float
@@ -240,6 +250,7 @@ def test_a_session_opens_exactly_while_its_time_and_the_skew_run(
         assert same(vault.load(value).data, data)
 
 
+parts = st.lists(st.text("ab\x00\u00e9", min_size=1, max_size=3), min_size=1, max_size=4)
 purposes = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
@@ -257,11 +268,11 @@ def test_a_seal_opens_for_its_own_purpose_and_for_no_other(one: str, other: str)
 
 
 @given(
-    st.lists(st.text(max_size=3), min_size=1, max_size=4),
-    st.lists(st.text(max_size=3), min_size=1, max_size=4),
+    parts,
+    parts,
 )
 def test_parts_of_a_purpose_do_not_run_together(one: list[str], other: list[str]) -> None:
-    assume(one != other and all(one) and all(other))
+    assume(one != other)
     root = Passwords.parse(PASSWORD)
     assert root.derive(*one).sealing != root.derive(*other).sealing
 

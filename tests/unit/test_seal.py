@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import copy
+import pickle
 import subprocess
 import sys
 import time
@@ -322,6 +324,12 @@ def test_a_seal_taken_apart_shows_its_password_id_and_nothing_more() -> None:
     opened = seal.unseal_at(fields, PASSWORD, now=NOW)
     assert repr(opened) == "<Unsealed: 6 octets, expires at None>"
     assert PASSWORD not in repr(KeyPair(PASSWORD, OTHER))
+
+
+@pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_pair_of_keys_cannot_be_pickled_or_copied(take: Any) -> None:
+    with pytest.raises(TypeError, match="not to be pickled"):
+        take(KeyPair(PASSWORD, OTHER))
 
 
 def test_sha_1_is_not_called_before_a_seal_is_made_so_that_a_fips_build_can_import_the_package() -> None:
