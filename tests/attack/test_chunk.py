@@ -219,6 +219,15 @@ def test_parallel_responses_out_of_order_never_bring_the_old_session_back(
     assert who(browser, now=NOW + 3) in ("first", "second")
 
 
+def test_either_form_expires_the_other_though_the_request_did_not_bring_it() -> None:
+    # A parallel response may have written it in the meantime.
+    for size, other in ((SMALL, "session.0"), (LARGE, "session"), (HUGE, "session")):
+        for start in (Browser(), signed_in(SMALL), signed_in(HUGE)):
+            lines = ask(start, fill(size)).cookies
+            deleted = [line.partition("=")[0] for line in lines if "Max-Age=0" in line]
+            assert other in deleted
+
+
 def test_where_a_whole_and_chunks_both_open_the_later_expiry_wins() -> None:
     for older, newer in itertools.permutations((SMALL, HUGE), 2):
         both = {

@@ -96,7 +96,7 @@ def test_an_id_of_ten_thousand_characters_reaches_no_log_or_event_whole(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     notices.forget()
-    caplog.set_level(0, "iron_wsgi")
+    caplog.set_level("DEBUG", "iron_wsgi")
     events: list[Any] = []
     app = sessions(page(bool), on_event=events.append)
     seal = forged({}, password_id="A1" * 3000)
@@ -108,7 +108,7 @@ def test_an_id_of_ten_thousand_characters_reaches_no_log_or_event_whole(
 
 def test_an_id_with_line_breaks_forges_no_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     notices.forget()
-    caplog.set_level(0, "iron_wsgi")
+    caplog.set_level("DEBUG", "iron_wsgi")
     seal = forged({}, password_id="1%0D%0AWARNING forged")
     assert serve(sessions(page(bool)), environ(f"session={seal.replace(' ', '%20')}")).status == "200 OK"
     assert any("forged" in record.getMessage() for record in caplog.records)
