@@ -48,7 +48,7 @@ class Engine:
 
         Of several that can, the one that expires last.
         """
-        candidates, came = self._candidates(jar)
+        candidates, came, is_flooded = self._candidates(jar)
         best: State | None = None
         refusals: list[Refused] = []
         for value in candidates:
@@ -61,6 +61,7 @@ class Engine:
                 best = state
         if best is None:
             best = self._anonymous(refusals)
+            best.is_kept = best.is_kept or is_flooded  # the good one may be among those not tried
         best.came = came
         return best
 
@@ -144,8 +145,8 @@ class Engine:
 
     # Reading.
 
-    def _candidates(self, jar: CookieJar) -> tuple[list[str], tuple[str, ...]]:
-        """Return the values to try and the names of all cookies of this session that came."""
+    def _candidates(self, jar: CookieJar) -> tuple[list[str], tuple[str, ...], bool]:
+        """Return the values to try, the names of the session's cookies, and whether more values came."""
         name = self.options.cookie_name
         whole = [value for value in jar.read(name) if value]
         came = [name] if whole else []
@@ -157,8 +158,9 @@ class Engine:
             if part and len(chunks) == index:
                 chunks.append(part)
         joined = ["".join(chunks)] if chunks else []
-        candidates = [*list(dict.fromkeys(whole))[: MAX_CANDIDATES - len(joined)], *joined]
-        return candidates, tuple(came)
+        distinct = list(dict.fromkeys(whole))
+        room = MAX_CANDIDATES - len(joined)
+        return [*distinct[:room], *joined], tuple(came), len(distinct) > room
 
     def _anonymous(self, refusals: Sequence[Refused]) -> State:
         state = State(issued_at=self.now())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from werkzeug.datastructures import MultiDict
 from werkzeug.sansio.http import parse_cookie
 
 from .errors import HeadersAlreadySent
 from .events import notices
-from .outcome import HeaderList, Outcome
+from .outcome import NOTHING, HeaderList, Outcome
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -20,6 +20,39 @@ if TYPE_CHECKING:
 
 SESSIONS_KEY = "iron_wsgi.sessions"
 """Where an environ keeps its sessions by cookie name, so that one cookie has one session."""
+
+
+@final
+class WaitingJar:
+    """The jar of an exchange whose response is held back: what is sent waits in `outcome`.
+
+    It knows the Cookie header, not the environ or the response, which know the session: such a circle would
+    leave every request to the garbage collector.
+    """
+
+    __slots__ = ("_cookies", "_header", "is_closed", "outcome")
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        """Read from *environ*."""
+        self._header: str = environ.get("HTTP_COOKIE", "")
+        self._cookies: MultiDict[str, str] | None = None
+        self.is_closed = False
+        self.outcome = NOTHING
+
+    def read(self, name: str) -> Sequence[str]:
+        """Return every value sent under *name*."""
+        if self._cookies is None:
+            # The raw text: Werkzeug's function of the environ fails on octets that are not UTF-8.
+            self._cookies = parse_cookie(self._header)
+        # Most names asked for are missing, which Werkzeug's getlist meets with an exception.
+        return self._cookies.getlist(name) if name in self._cookies else ()
+
+    def send(self, outcome: Outcome) -> None:
+        """Keep *outcome* for the response."""
+        if self.is_closed and outcome.cookies:
+            msg = "the headers have gone out; save or destroy the session before the first chunk of the body"
+            raise HeadersAlreadySent(msg)
+        self.outcome = outcome
 
 
 class EnvironJar:
@@ -38,14 +71,12 @@ class EnvironJar:
             environ[SESSIONS_KEY] = self.iron_sessions
         self._environ = environ
         self._headers = headers
-        self._cookies: MultiDict[str, str] | None = None
+        self._request = WaitingJar(environ)
         self._sent: dict[str, Outcome] = {}
 
     def read(self, name: str) -> Sequence[str]:
         """Return every value sent under *name*."""
-        if self._cookies is None:
-            self._cookies = cookies_of(self._environ)
-        return self._cookies.getlist(name)
+        return self._request.read(name)
 
     def send(self, outcome: Outcome) -> None:
         """Change the headers."""
@@ -81,11 +112,6 @@ class WerkzeugJar:
         if self._response is not None and self._headers is not None:
             self._response.headers.clear()
             self._response.headers.extend(self._headers)
-
-
-def cookies_of(environ: WSGIEnvironment) -> MultiDict[str, str]:
-    """Parse the raw header; Werkzeug's function of the environ fails on octets that are not UTF-8."""
-    return parse_cookie(environ.get("HTTP_COOKIE", ""))
 
 
 def explain_secure(environ: WSGIEnvironment, outcome: Outcome) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, final
 
 from .cookies import CookieJar
 from .engine import Engine
-from .errors import ConfigError, HeadersAlreadySent, opaque
+from .errors import ConfigError, opaque
 from .events import notices
 from .exchange import CookieExchange
-from .jars import SESSIONS_KEY, cookies_of, explain_secure
+from .jars import SESSIONS_KEY, WaitingJar, explain_secure
 from .options import SessionOptions
-from .outcome import NOTHING, HeaderList, Outcome
+from .outcome import HeaderList
 from .sealer import Sealer
 from .session import Session
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from typing_extensions import Unpack
-    from werkzeug.datastructures import MultiDict
 
     from .options import Options
 
@@ -182,15 +181,13 @@ def session_from(environ: WSGIEnvironment, key: str = DEFAULT_ENVIRON_KEY) -> Se
 
 @final
 class _Response:
-    """What the application answers, held back until its headers must go. Also the jar of its session."""
+    """What the application answers, held back until its headers must go."""
 
     __slots__ = (
-        "_cookies",
         "_environ",
         "_exchange",
         "_headers",
-        "_is_sent",
-        "_outcome",
+        "_jar",
         "_start",
         "_was_changed",
         "_write",
@@ -199,28 +196,15 @@ class _Response:
     )
 
     def __init__(self, engine: Engine, environ: WSGIEnvironment, start_response: StartResponse) -> None:
-        self._exchange = CookieExchange(engine, self)
+        self._jar = WaitingJar(environ)
+        self._exchange = CookieExchange(engine, self._jar)
         self.session = Session(self._exchange)
         self.status = ""
         self._environ = environ
         self._start = start_response
         self._headers: HeaderList = []
         self._write: Callable[[bytes], object] | None = None
-        self._cookies: MultiDict[str, str] | None = None
-        self._outcome = NOTHING
-        self._is_sent = False
         self._was_changed = False
-
-    def read(self, name: str) -> Sequence[str]:
-        if self._cookies is None:
-            self._cookies = cookies_of(self._environ)
-        return self._cookies.getlist(name)
-
-    def send(self, outcome: Outcome) -> None:
-        if self._is_sent and outcome.cookies:
-            msg = "the headers have gone out; save or destroy the session before the first chunk of the body"
-            raise HeadersAlreadySent(msg)
-        self._outcome = outcome
 
     def start_response(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
@@ -230,7 +214,7 @@ class _Response:
             msg = f"start_response needs a list of headers, got a {type(headers).__name__} (PEP 3333)"
             raise TypeError(msg)
         try:
-            if self._is_sent and exc_info is not None:
+            if self._jar.is_closed and exc_info is not None:
                 return self._start(status, headers, exc_info)  # the server raises it again
             if self.status and exc_info is None:
                 msg = "start_response was called twice without exc_info (PEP 3333)"
@@ -253,7 +237,7 @@ class _Response:
 
     def flush(self) -> None:
         """Commit the session and call the server's start_response; once."""
-        if self._is_sent:
+        if self._jar.is_closed:
             return
         if not self.status:
             msg = "the application returned without calling start_response (PEP 3333)"
@@ -261,7 +245,7 @@ class _Response:
         headers = self._headers
         if self.session.state is not None:
             headers = self._committed(headers)
-        self._is_sent = True
+        self._jar.is_closed = True
         self._write = self._start(self.status, headers)
 
     @opaque
@@ -269,15 +253,18 @@ class _Response:
         state = self.session.state
         if state is None or self.status.startswith("101"):  # a WebSocket has no response to put a cookie on
             return headers
-        self._exchange.commit(state, status=int(self.status[:3]))
-        self._was_changed = state.is_changed()  # and dropped: an error of the server, or auto_commit is off
-        explain_secure(self._environ, self._outcome)
-        return self._outcome.added_to(headers)
+        status = int(self.status[:3])
+        self._exchange.commit(state, status=status)
+        # Only these drop a change; for the rest there is nothing to compare.
+        may_drop = status >= 500 or not self._exchange.engine.options.auto_commit
+        self._was_changed = may_drop and state.is_changed()
+        explain_secure(self._environ, self._jar.outcome)
+        return self._jar.outcome.added_to(headers)
 
     def explain_loss(self) -> None:
         """Log, once, a change that came after the headers."""
         state = self.session.state
-        if state is None or state.destroyed or self._was_changed or not self._is_sent:
+        if state is None or state.destroyed or self._was_changed or not self._jar.is_closed:
             return
         if state.is_changed():
             notices.say(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn, TypeAlias, final
 
 from . import seal as fe26
-from .errors import ConfigError, InvalidSeal, SealError, SealReason, UnknownPassword, opaque
+from .errors import ConfigError, InvalidSeal, PayloadError, SealError, SealReason, UnknownPassword, opaque
 from .passwords import Password, Passwords
 from .payload import StrictJSON
 
@@ -170,13 +170,19 @@ def _seal(
     data: Mapping[str, Any], passwords: Passwords, expires_at: float | None, iterations: int, *, root: str
 ) -> str:
     sealed = fe26.seal_at(
-        _JSON.dumps(dict(data), root=root),
+        _JSON.dumps(_as_dict(data, root), root=root),
         passwords.sealing,
         password_id=passwords.sealing_id,
         expires_at=expires_at,
         iterations=iterations,
     )
     return sealed + fe26.VERSION_MARK
+
+
+def _as_dict(data: Mapping[str, Any], root: str) -> dict[str, Any]:
+    if not isinstance(data, Mapping):
+        raise PayloadError(root, f"is a {type(data).__name__}; what is sealed must be a mapping")
+    return dict(data)
 
 
 def _unseal(text: str, passwords: Passwords, at: float, iterations: int) -> dict[str, Any]:

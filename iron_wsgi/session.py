@@ -88,6 +88,8 @@ class Session(MutableMapping[str, Any]):
         state = self._state
         if state is None:
             state = self._exchange.open()
+            # Values leave a Session through __getitem__ alone: one that never left cannot have changed.
+            state.lent = set()
             object.__setattr__(self, "_state", state)
         state.accessed = True
         return state
@@ -109,7 +111,11 @@ class Session(MutableMapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         """Return a value."""
-        return self._open().data[key]
+        state = self._open()
+        value = state.data[key]
+        if state.lent is not None:
+            state.lent.add(key)
+        return value
 
     @opaque
     def __setitem__(self, key: str, value: Any) -> None:
@@ -118,7 +124,10 @@ class Session(MutableMapping[str, Any]):
         Raises:
             SessionDestroyed: The session was destroyed in this request.
         """
-        self._open_to_write().data[key] = value
+        state = self._open_to_write()
+        state.data[key] = value
+        if state.lent is not None:
+            state.lent.add(key)
 
     def __delitem__(self, key: str) -> None:
         """Remove a value."""

@@ -44,6 +44,7 @@ class State:
         came: The names of the session's cookies on the request, chunks among them.
         decode: Returns a second decoding of what came in or was last written, to find changes in nested
             values.
+        lent: Keys whose values the application holds, and may change unseen; None where nobody keeps count.
         saved: What the last commit, save or destroy in this exchange asks of the response.
     """
 
@@ -61,19 +62,21 @@ class State:
     is_outdated: bool = False
     came: tuple[str, ...] = ()
     decode: Callable[[], dict[str, Any]] | None = None
+    lent: set[str] | None = None
     saved: Outcome | None = None
 
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
         if self.modified:
             return True
-        if self.decode is None or not any(
-            isinstance(value, (dict, list, tuple)) for value in self.data.values()
-        ):
+        lent = self.data if self.lent is None else self.lent
+        values = {key: self.data[key] for key in lent if isinstance(self.data.get(key), (dict, list, tuple))}
+        if self.decode is None or not values:
             return False
-        original = self.decode()
+        decoded = self.decode()
+        original = {key: decoded.get(key) for key in values}
         # repr tells True from 1 and 1 from 1.0, which == does not.
-        return self.data != original or repr(self.data) != repr(original)
+        return values != original or repr(values) != repr(original)
 
     def __repr__(self) -> str:
         """Show keys and flags, no values."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from flask.sessions import SessionInterface, SessionMixin
 
 from iron_wsgi import (
     CookieOptions,
-    EnvironJar,
-    HeadersAlreadySent,
-    Outcome,
     Passwords,
     Session,
     SessionOptions,
 )
 from iron_wsgi.engine import Engine
 from iron_wsgi.exchange import CookieExchange
+from iron_wsgi.jars import WaitingJar
 from iron_wsgi.state import State
 
 from .serializer import TaggedJSON
@@ -32,12 +30,12 @@ if TYPE_CHECKING:
 class FlaskSession(Session, SessionMixin):
     """A session with what Flask expects of one beside: ``permanent`` and ``new``."""
 
-    jar: _FlaskJar
+    jar: WaitingJar
     exchange: CookieExchange
 
     def __init__(self, engine: Engine, request: Request) -> None:
         """Wrap the session of *request*."""
-        jar = _FlaskJar(request)
+        jar = WaitingJar(request.environ)
         exchange = CookieExchange(engine, jar)
         super().__init__(exchange)
         object.__setattr__(self, "jar", jar)
@@ -95,7 +93,7 @@ class IronSessionInterface(SessionInterface):
             return
         if session.state is not None:
             self._commit(app, session, session.state, response)
-        session.jar.is_sent = True
+        session.jar.is_closed = True
 
     def _commit(self, app: Flask, session: FlaskSession, state: State, response: Response) -> None:
         attributes = CookieOptions.parse(
@@ -134,20 +132,3 @@ class IronSessionInterface(SessionInterface):
             )
             self._engine = key, Engine(options)
         return self._engine[1]
-
-
-@final
-class _FlaskJar:
-    """Flask's request; what is sent waits for the response."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = EnvironJar(request.environ)
-        self.is_sent = False
-
-    def read(self, name: str) -> Sequence[str]:
-        return self._request.read(name)
-
-    def send(self, outcome: Outcome) -> None:  # noqa: ARG002 - the state keeps it until the commit
-        if self.is_sent:
-            msg = "the headers have gone out; save or destroy the session before the body is streamed"
-            raise HeadersAlreadySent(msg)

@@ -14,7 +14,6 @@ PARTS = ["seals", "rivals", "javascript", "growth", "requests"]
 
 
 def benchmarks(*arguments: str, path: str | None = None) -> str:
-    pytest.importorskip("joserfc", reason="the extra 'bench' is not installed")
     run = subprocess.run(
         [sys.executable, "-W", "error", "-m", "benchmarks", "--quick", *arguments],
         cwd=ROOT,
