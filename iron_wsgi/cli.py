@@ -120,8 +120,6 @@ def _run(argv: Sequence[str] | None, call: _Call) -> int:
         fault, code = str(error), 1
     except (IronError, _Misuse) as error:
         fault, code = str(error), 2
-    except RecursionError:
-        fault, code = "the data are nested too deeply to be read", 2
     except (EOFError, KeyboardInterrupt):
         fault, code = "stopped", 2
     _complain(fault)

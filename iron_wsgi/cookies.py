@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 MAX_COOKIE = 4096  # octets; browsers drop a longer name and value (RFC 6265bis 5.6), proxies a longer line
 MAX_CHUNKS = 4  # iron-session 9 reads name.0 to name.3
-MAX_ATTRIBUTE = (
-    1024  # octets; a longer attribute is silently dropped, which would widen the scope (RFC 6265bis 5.6)
-)
+MAX_ATTRIBUTE = 1024  # octets; browsers drop a longer one, which would widen the scope (RFC 6265bis 5.6)
 
 SameSite = Literal["Lax", "Strict", "None"]
 

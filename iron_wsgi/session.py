@@ -69,9 +69,10 @@ class Session(MutableMapping[str, Any]):
             session["user"] = 7
     """
 
-    __slots__ = ("_exchange", "_state")
+    __slots__ = ("_exchange", "_lent", "_state")
 
     _exchange: Exchange
+    _lent: set[str]
     _state: State | None
 
     def __init__(self, exchange: Exchange) -> None:
@@ -90,6 +91,7 @@ class Session(MutableMapping[str, Any]):
             state = self._exchange.open()
             # Values leave a Session through __getitem__ alone: one that never left cannot have changed.
             state.lent = set()
+            object.__setattr__(self, "_lent", state.lent)
             object.__setattr__(self, "_state", state)
         state.accessed = True
         return state
@@ -113,8 +115,7 @@ class Session(MutableMapping[str, Any]):
         """Return a value."""
         state = self._open()
         value = state.data[key]
-        if state.lent is not None:
-            state.lent.add(key)
+        self._lent.add(key)
         return value
 
     @opaque
@@ -126,8 +127,7 @@ class Session(MutableMapping[str, Any]):
         """
         state = self._open_to_write()
         state.data[key] = value
-        if state.lent is not None:
-            state.lent.add(key)
+        self._lent.add(key)
 
     def __delitem__(self, key: str) -> None:
         """Remove a value."""

@@ -227,6 +227,15 @@ def test_separate_passwords_encrypt_and_protect() -> None:
     for wrong in (PASSWORD, OTHER, KeyPair(encryption=OTHER, integrity=PASSWORD)):
         with pytest.raises(InvalidSeal):
             _unseal(text, wrong)
+
+
+def test_a_wrong_encryption_password_behind_the_right_integrity_password_does_not_decrypt() -> None:
+    # With salts and IV given: one wrong key in 256 happens to end in what looks like padding.
+    pair = KeyPair(encryption=PASSWORD, integrity=OTHER)
+    text = seal.seal_from_parts(
+        b"{}", pair, encryption_salt="e" * 64, integrity_salt="i" * 64, iv=bytes(16), expires_at=None
+    )
+    assert _unseal(text, pair) == b"{}"
     with pytest.raises(InvalidSeal, match="authentic but does not decrypt"):
         _unseal(text, KeyPair(encryption=NEWER, integrity=OTHER))
 

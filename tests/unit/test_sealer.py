@@ -261,3 +261,16 @@ def test_a_sealer_shows_no_secret_and_cannot_be_pickled_or_copied() -> None:
     for take in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="not to be pickled"):
             take(links)
+
+
+def test_a_missing_token_is_an_unreadable_seal_and_not_a_fault_of_the_program() -> None:
+    missing: Any = None
+    assert unseal_data(missing, password=PASSWORD) == {}
+    with pytest.raises(InvalidSeal, match="text is expected, not NoneType"):
+        Sealer(PASSWORD, purpose="link").unseal(missing)
+
+
+def test_only_a_mapping_is_sealed() -> None:
+    items: Any = [1, 2]
+    with pytest.raises(PayloadError, match="data is a list; what is sealed must be a mapping"):
+        seal_data(items, password=PASSWORD)
