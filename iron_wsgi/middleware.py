@@ -297,7 +297,10 @@ class _Body:
         """Produce the first chunk that is not empty, then send the headers."""
         self._is_primed = True
         try:
-            self._first = next((chunk for chunk in self._chunks if chunk), None)
+            for chunk in self._chunks:
+                if chunk:
+                    self._first = chunk
+                    break
             self._response.flush()
         except BaseException:
             self.close()
