@@ -68,6 +68,7 @@ def splices(source: random.Random) -> Iterator[str]:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [near_seals, noise, splices])
 def test_of_seventy_thousand_texts_of_each_kind_none_opens_and_none_breaks_anything(kind: Any) -> None:
     texts = kind(random.Random(26))
