@@ -76,9 +76,9 @@ own settings.
 | `ttl` | `SESSION_COOKIE_AGE`, or what `request.session.set_expiry` says |
 | `serializer` | `SESSION_SERIALIZER` |
 
-`IRON_SESSION = {{"password": ..., "skew": ..., "iterations": ..., "accept": ...}}` in the settings wins over
-these. What concerns the cookie and the moment of saving (`cookie_options`, `refresh_after`, `overflow`,
-`auto_commit`, `save_on_error`) is Django's to decide and has no effect there.
+`IRON_SESSION` in the settings may hold `password`, `seal_with`, `skew`, `iterations`, `accept` and
+`serializer`. What concerns the cookie, its lifetime and the moment of saving is Django's to decide, so every
+other option is refused there.
 """
 
 DIFFERENCES = """\

@@ -43,7 +43,7 @@ class CookieOptions:
     """The attributes of the session cookie, checked when they are given (RFC 6265bis 4.1).
 
     Attributes:
-        secure: Send over https only. Browsers except http://localhost in part.
+        secure: Send over https only. Some browsers make an exception for http://localhost.
         httponly: Keep the cookie from JavaScript.
         samesite: ``"Lax"``, ``"Strict"``, ``"None"`` in any case, or None to send no such attribute.
         path: The path below which the cookie is sent.

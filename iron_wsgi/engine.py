@@ -21,7 +21,7 @@ FOREVER = 34_560_000  # seconds; 400 days, the longest that browsers keep a cook
 
 # Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
 # read it.
-_KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry"})
+KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry"})
 
 
 @final
@@ -181,7 +181,7 @@ class Engine:
                 )
         if refusals:
             state.refused = refusals[0].reason
-            state.is_kept = any(refused.reason in _KEPT for refused in refusals)
+            state.is_kept = any(refused.reason in KEPT for refused in refusals)
         return state
 
     # Writing.

@@ -121,8 +121,8 @@ def apply_session(
 ) -> tuple[Session, StartResponse]:
     """Return a session and the ``start_response`` to use instead (next-iron-session's ``applySession``).
 
-    The session is committed when the returned function is called; later changes are lost and logged by
-    `Session.save`.
+    The session is committed when the returned function is called. A later change is lost; a later
+    `Session.save` raises `HeadersAlreadySent`.
     """
     response = _Response(Engine(SessionOptions(**settings)), environ, start_response)
 

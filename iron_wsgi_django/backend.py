@@ -10,6 +10,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from iron_wsgi import CookieTooLarge, Refused
 from iron_wsgi.cookies import MAX_COOKIE
+from iron_wsgi.engine import KEPT
 from iron_wsgi.state import State
 
 from .conf import vault
@@ -25,8 +26,9 @@ class SessionStore(SessionBase):
         """Return the data of the seal that came in; nothing if it cannot be trusted."""
         try:
             self._state = vault().load(self.session_key)
-        except Refused:
-            self._session_key = None
+        except Refused as refused:
+            if refused.reason not in KEPT:  # without a key Django deletes the cookie
+                self._session_key = None
             return {}
         self.modified = self.modified or self._state.is_outdated
         return self._state.data

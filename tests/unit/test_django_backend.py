@@ -43,6 +43,17 @@ PROGRAM = textwrap.dedent(
     django.setup()
 
     from django.test import Client
+    from django.test.utils import override_settings
+
+    from iron_wsgi import ConfigError, seal_data
+
+    with override_settings(IRON_SESSION={"refresh_after": 60}):
+        try:
+            Client().get("/login")
+        except ConfigError as error:
+            assert "IRON_SESSION: refresh_after has no effect here" in str(error)
+        else:
+            raise AssertionError
 
     client = Client()
     client.get("/login")
@@ -53,6 +64,11 @@ PROGRAM = textwrap.dedent(
     assert client.get("/").content == b"None"
     client.cookies["sessionid"] = cookie[:-10] + cookie[-9:]
     assert client.get("/").content == b"None"
+    stranger = "stranger-Kq3Zt8Wm5Xb2Rv7Lc9Jd4Fs6Gh1Ty0Pn"
+    client.cookies["sessionid"] = seal_data({"user": {"id": 8}}, password={9: stranger})
+    kept = client.get("/")
+    assert kept.content == b"None"
+    assert "sessionid" not in kept.cookies
     print(cookie)
     """
 )
@@ -74,6 +90,10 @@ def visit(*arguments: str) -> str:
 
 def test_one_line_gives_a_django_project_sealed_sessions() -> None:
     assert visit().startswith("Fe26.2*")
+
+
+def test_django_refuses_options_without_effect_and_keeps_cookies_of_servers_ahead_in_a_rotation() -> None:
+    assert visit(PASSWORD)
 
 
 def test_a_django_session_is_what_iron_session_reads() -> None:

@@ -412,7 +412,7 @@ def test_with_a_kept_cookie_among_several_refused_none_is_deleted(visitor: Visit
         assert visitor.ask(cookies={"s": list(values)}) == READ
 
 
-def test_a_visitor_with_a_refused_cookie_cansign_in(visitor: Visitor) -> None:
+def test_a_visitor_with_a_refused_cookie_can_sign_in(visitor: Visitor) -> None:
     visitor.cookies["s"] = "garbage"
     assert lines(visitor.visit(sign_in)) == [("s", "set")]
     assert visitor.finds() == {"user": 7}
