@@ -260,6 +260,7 @@ class Engine:
             return self._unwritten(state)
         if not state.refused:
             self._report("destroyed", state)
+        state.is_outdated, state.expires_at = False, None  # nothing is left to renew
         deletions = tuple(deletion(name, attributes) for name in names)
         state.saved = Outcome(deletions, vary=True, private=True, name=self.options.cookie_name)
         return state.saved

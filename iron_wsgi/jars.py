@@ -22,6 +22,21 @@ SESSIONS_KEY = "iron_wsgi.sessions"
 """Where an environ keeps its sessions by cookie name, so that one cookie has one session."""
 
 
+def sessions_of(environ: WSGIEnvironment, *, keep: bool) -> dict[str, Session]:
+    """Return the sessions of this exchange by cookie name, as *environ* holds them.
+
+    They are held beside the Cookie header that they were read from, since a copied environ may have another.
+    Without *keep* nothing is left in the environ.
+    """
+    cookie = environ.get("HTTP_COOKIE")
+    held: tuple[str | None, dict[str, Session]] | None = environ.get(SESSIONS_KEY)
+    if held is None or held[0] != cookie:
+        held = (cookie, {})
+        if keep:
+            environ[SESSIONS_KEY] = held
+    return held[1]
+
+
 @final
 class WaitingJar:
     """The jar of an exchange whose response is held back: what is sent waits in `outcome`.
@@ -66,9 +81,7 @@ class EnvironJar:
     def __init__(self, environ: WSGIEnvironment, headers: HeaderList | None = None) -> None:
         """Read from *environ*; send into *headers*."""
         # Where nothing can be sent, a session is not left behind for those who can.
-        self.iron_sessions: dict[str, Session] = environ.get(SESSIONS_KEY, {})
-        if headers is not None:
-            environ[SESSIONS_KEY] = self.iron_sessions
+        self.iron_sessions = sessions_of(environ, keep=headers is not None)
         self._environ = environ
         self._headers = headers
         self._request = WaitingJar(environ)

@@ -92,12 +92,21 @@ def check_password(password: str) -> None:
         raise ConfigError(msg)
 
 
+def check_iterations(iterations: int) -> None:
+    """Check a number of PBKDF2 rounds.
+
+    Raises:
+        ConfigError: It is no integer, or not between 1 and 2^31-1.
+    """
+    if type(iterations) is not int or not 1 <= iterations <= MAX_ITERATIONS:
+        msg = f"iterations must be between 1 and {MAX_ITERATIONS}"
+        raise ConfigError(msg)
+
+
 def _derive(password: str, salt: bytes, length: int, iterations: int) -> bytes:
     """Return a key. The salt is used as text, as the peers do, never decoded from hexadecimal."""
     check_password(password)
-    if not 1 <= iterations <= MAX_ITERATIONS:
-        msg = f"iterations must be between 1 and {MAX_ITERATIONS}"
-        raise ConfigError(msg)
+    check_iterations(iterations)
     if not salt:
         msg = "the seal has no salt, so it was not made under a password"
         raise InvalidSeal(msg)

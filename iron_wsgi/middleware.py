@@ -11,7 +11,7 @@ from .engine import Engine
 from .errors import ConfigError, opaque
 from .events import notices
 from .exchange import CookieExchange
-from .jars import SESSIONS_KEY, WaitingJar, explain_secure
+from .jars import WaitingJar, explain_secure, sessions_of
 from .options import SessionOptions
 from .outcome import HeaderList
 from .sealer import Sealer
@@ -89,8 +89,6 @@ class IronSessionMiddleware:
         if engine is None:
             engine = Engine(self._options_of(environ))
         response = _Response(engine, environ, start_response)
-        environ[engine.options.environ_key] = response.session
-        environ.setdefault(SESSIONS_KEY, {})[engine.options.cookie_name] = response.session
         body = self.app(environ, response.start_response)
         is_whole = (response.status and isinstance(body, (list, tuple))) or _is_file(body, environ)
         del environ  # it holds the cookies; a traceback with local variables would show them
@@ -199,6 +197,8 @@ class _Response:
         self._jar = WaitingJar(environ)
         self._exchange = CookieExchange(engine, self._jar)
         self.session = Session(self._exchange)
+        options = engine.options
+        sessions_of(environ, keep=True)[options.cookie_name] = environ[options.environ_key] = self.session
         self.status = ""
         self._environ = environ
         self._start = start_response
@@ -284,11 +284,10 @@ class _Body:
     def __init__(self, response: _Response, body: Iterable[bytes]) -> None:
         self._response = response
         self._close: Callable[[], object] | None = getattr(body, "close", None)
-        self._chunks: Iterator[bytes] = iter(())
         self._first: bytes | None = None
         self._is_primed = False
         try:
-            self._chunks = iter(body)
+            self._chunks: Iterator[bytes] = iter(body)
         except BaseException:
             self.close()
             raise

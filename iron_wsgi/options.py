@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict,
 from .cookies import MAX_CHUNKS, CookieOptions, did_you_mean
 from .errors import ConfigError, opaque
 from .events import EventHook
+from .keys import check_iterations
 from .passwords import Password, Passwords
 from .payload import Serializer, StrictJSON
 from .sealer import DEFAULT_TTL, Clock, seconds
@@ -116,6 +117,8 @@ class SessionOptions:
         same: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
         if "password" in changes:
             same["seal_with"] = None
+        elif "seal_with" in changes and changes["seal_with"] is None:
+            same["password"] = Passwords.parse(self.password, seal_with=int(self.password.ids[0]))
         same.update(changes)
         return SessionOptions(**same)
 
@@ -154,6 +157,11 @@ def _positive(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         _refuse(name, "must be an integer of at least 1", value)
     return value
+
+
+def _rounds(value: Any, name: str) -> int:
+    check_iterations(_positive(value, name))
+    return int(value)
 
 
 def _chunks(value: Any, name: str) -> int:
@@ -309,7 +317,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "iterations",
-        _positive,
+        _rounds,
         1,
         "PBKDF2 rounds of the seal. iron-session uses 1; more only costs time, since the password is a key.",
     ),

@@ -13,11 +13,12 @@ from typing import Any, NoReturn, TypeAlias, final
 
 from . import seal as fe26
 from .errors import ConfigError, InvalidSeal, PayloadError, SealError, SealReason, UnknownPassword, opaque
+from .keys import check_iterations
 from .passwords import Password, Passwords
 from .payload import StrictJSON
 
 DEFAULT_TTL = 1_209_600  # 14 days, as iron-session 9
-MAX_SECONDS = 1e11  # some 3,000 years; larger numbers are milliseconds by mistake, or an attack
+MAX_SECONDS = 253_402_300_800  # the year 10000; larger numbers are milliseconds by mistake, or an attack
 
 Clock: TypeAlias = Callable[[], float]
 """A function that returns epoch seconds, as `time.time` does."""
@@ -123,6 +124,7 @@ class Sealer:
         Raises:
             ConfigError: The password is unusable or the purpose is empty.
         """
+        check_iterations(iterations)
         self._passwords = Passwords.parse(password, seal_with=seal_with).derive(purpose)
         self._iterations = iterations
         self._clock = clock

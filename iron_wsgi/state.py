@@ -75,11 +75,18 @@ class State:
             return False
         decoded = self.decode()
         original = {key: decoded.get(key) for key in values}
-        # repr tells True from 1 and 1 from 1.0, which == does not.
-        return values != original or repr(values) != repr(original)
+        # repr tells True from 1 and 1 from 1.0, which == does not. Tuples come back as lists.
+        return repr(values) != repr(original) and repr(_listed(values)) != repr(_listed(original))
 
     def __repr__(self) -> str:
         """Show keys and flags, no values."""
         flags = ("is_new", "accessed", "modified", "destroyed")
         shown = " ".join(flag for flag in flags if getattr(self, flag))
         return f"<State {sorted(map(str, self.data))} {shown}>"
+
+
+def _listed(value: Any) -> Any:
+    """Return *value* with lists in place of tuples."""
+    if isinstance(value, dict):
+        return {key: _listed(item) for key, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

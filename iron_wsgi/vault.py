@@ -140,6 +140,7 @@ class SealVault:
             raise Refused("invalid")
         if "next-iron-session" in self._options.accept and _is_legacy(data):
             flashes = {FLASH_KEY: data["flash"]} if data["flash"] else {}
+            data["persistent"].pop(META_KEY, None)
             return {**data["persistent"], **flashes}, {}, True
         meta = data.pop(META_KEY, {})
         _check_stamps(meta)

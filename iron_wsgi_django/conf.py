@@ -30,7 +30,7 @@ def vault() -> SealVault:
             raise ConfigError(msg)
     options: dict[str, Any] = {
         "cookie_name": settings.SESSION_COOKIE_NAME,
-        "ttl": settings.SESSION_COOKIE_AGE,
+        "ttl": max(settings.SESSION_COOKIE_AGE, 1),  # as an option, 0 would accept seals that never expire
         "serializer": import_string(settings.SESSION_SERIALIZER)(),
         **given,
     }

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask.sessions import SessionInterface, SessionMixin
 
-from iron_wsgi import (
-    CookieOptions,
-    Passwords,
-    Session,
-    SessionOptions,
-)
+from iron_wsgi import Cookie, CookieOptions, Passwords, Session, SessionOptions
+from iron_wsgi.cookies import deletion
 from iron_wsgi.engine import Engine
 from iron_wsgi.exchange import CookieExchange
 from iron_wsgi.jars import WaitingJar
@@ -109,7 +107,9 @@ class IronSessionInterface(SessionInterface):
             }
         )
         outcome = session.exchange.engine.commit(state, status=response.status_code, cookie=attributes)
-        headers = outcome.added_to(response.headers.to_wsgi_list())
+        # A save or destroy in the view did not know Flask's attributes; without them nothing is deleted.
+        cookies = tuple(_under(attributes, cookie) for cookie in outcome.cookies)
+        headers = outcome._replace(cookies=cookies).added_to(response.headers.to_wsgi_list())
         response.headers.clear()
         response.headers.extend(headers)
 
@@ -120,9 +120,11 @@ class IronSessionInterface(SessionInterface):
         secrets = (app.secret_key, *(config.get("SECRET_KEY_FALLBACKS") or ()))
         if password is None and not app.secret_key:
             return None
-        name, ttl = self.get_cookie_name(app), app.permanent_session_lifetime
+        # A lifetime of 0 ends sessions at once; as an option it would make them eternal.
+        name, ttl = self.get_cookie_name(app), max(app.permanent_session_lifetime, timedelta(seconds=1))
         key = (repr(password) if isinstance(password, (dict, list)) else password, secrets, name, ttl)
-        if self._engine is None or self._engine[0] != key:
+        cached = self._engine
+        if cached is None or cached[0] != key:
             options = SessionOptions(
                 password=password or Passwords.from_secret_keys([one for one in secrets if one]),
                 cookie_name=name,
@@ -130,5 +132,12 @@ class IronSessionInterface(SessionInterface):
                 save_on_error=True,
                 serializer=self.serializer,
             )
-            self._engine = key, Engine(options)
-        return self._engine[1]
+            cached = self._engine = key, Engine(options)
+        return cached[1]
+
+
+def _under(attributes: CookieOptions, cookie: Cookie) -> Cookie:
+    if cookie.is_deletion:
+        return deletion(cookie.name, attributes)
+    age = attributes.max_age if isinstance(attributes.max_age, int) else None
+    return replace(cookie, options=attributes, max_age=age, expires=attributes.expires)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -103,3 +104,33 @@ def test_a_session_is_never_committed_by_itself() -> None:
 def test_asking_for_a_session_reads_no_cookie() -> None:
     jar = DictJar({"s": "garbage"})
     get_iron_session(jar, password=PASSWORD, cookie_name="s", on_event=pytest.fail)
+
+
+def test_a_session_that_was_emptied_is_not_renewed_by_a_second_commit() -> None:
+    jar = DictJar({"s": sealed({"a": 1})})
+    exchange = _exchange(jar, refresh_after=0)
+    state = exchange.open()
+    state.accessed = state.modified = True
+    state.data.clear()
+    exchange.commit(state)
+    exchange.commit(state)
+    assert [cookie.is_deletion for cookie in jar.sent[-1].cookies] == [True]
+
+
+def test_a_tuple_that_comes_back_as_a_list_is_no_change() -> None:
+    jar = DictJar({})
+    session = Session(_exchange(jar))
+    session["pair"] = (1, {"also": (2,)})
+    session.save()
+    assert not session.modified
+    session["pair"][1]["also"] = (3,)
+    assert session.modified
+
+
+def test_a_session_can_be_set_to_end_with_the_calendar() -> None:
+    jar = DictJar({})
+    session = Session(_exchange(jar))
+    session["a"] = 1
+    session.set_expiry(datetime(9999, 12, 31, tzinfo=timezone.utc))
+    session.save()
+    assert dict(Session(_exchange(DictJar(dict(jar.cookies))))) == {"a": 1}

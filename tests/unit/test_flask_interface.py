@@ -3,7 +3,7 @@ from __future__ import annotations
 from flask import Flask, session
 from flask.typing import ResponseReturnValue
 
-from iron_wsgi import unseal_data
+from iron_wsgi import seal, unseal_data
 from iron_wsgi_flask import IronSessionInterface
 
 PASSWORD = "flask-T9xLkq2Wv7-rMzE4uYcHs0bAa8Dn1Gf"
@@ -76,3 +76,42 @@ def test_without_any_key_flask_says_that_the_session_is_unavailable() -> None:
     app.session_interface = IronSessionInterface()
     response = app.test_client().post("/login")
     assert response.status_code == 500
+
+
+def test_a_destroyed_or_saved_flask_session_has_the_scope_that_flask_gives_its_cookie() -> None:
+    app = make_app(
+        SESSION_COOKIE_PATH="/shop", SESSION_COOKIE_DOMAIN="example.com", SESSION_COOKIE_SECURE=True
+    )
+    app.session_interface = IronSessionInterface(PASSWORD)
+
+    @app.post("/shop/save")
+    def save() -> ResponseReturnValue:
+        session["user"] = {"id": 7}
+        session.save()  # type: ignore[attr-defined]
+        return "saved"
+
+    @app.post("/shop/leave")
+    def leave() -> ResponseReturnValue:
+        session.destroy()  # type: ignore[attr-defined]
+        return "gone"
+
+    client = app.test_client()
+    for path in ("/shop/save", "/shop/leave"):
+        line = client.post(path, base_url="https://example.com").headers["Set-Cookie"]
+        assert "; Domain=example.com" in line
+        assert "; Path=/shop" in line
+        assert "SameSite" not in line
+    assert "Max-Age=0" in line
+
+
+def test_a_lifetime_of_zero_never_makes_an_eternal_seal() -> None:
+    app = make_app(PERMANENT_SESSION_LIFETIME=0)
+    app.session_interface = IronSessionInterface(PASSWORD)
+
+    @app.post("/write")
+    def write() -> ResponseReturnValue:
+        session["user"] = 1
+        return "written"
+
+    value = app.test_client().post("/write").headers["Set-Cookie"].partition("=")[2]
+    assert seal.parse(value).expiration != b""

@@ -203,3 +203,11 @@ def test_over_https_without_secure_and_for_a_deletion_there_is_nothing_to_explai
     assert _said(caplog, {"HTTP_HOST": "example.com"}) == 0
     assert _said(caplog, plain, Cookie(name="s", value="x", options=CookieOptions(secure=False))) == 0
     assert _said(caplog, plain, deletion("s", CookieOptions())) == 0
+
+
+def test_a_copied_environ_with_another_cookie_has_another_session() -> None:
+    settings: dict[str, Any] = {"password": PASSWORD, "cookie_name": "s", "clock": FakeClock()}
+    environ = _environ([("s", sealed({"who": "ada"}))])
+    assert get_iron_session(EnvironJar(environ, []), **settings)["who"] == "ada"
+    copied = {**environ, "HTTP_COOKIE": f"s={sealed({'who': 'bob'})}"}
+    assert get_iron_session(EnvironJar(copied, []), **settings)["who"] == "bob"

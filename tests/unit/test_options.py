@@ -224,3 +224,15 @@ def test_everything_that_takes_options_takes_every_option() -> None:
     assert list(inspect.signature(SessionOptions).parameters) == ["options"]
     with pytest.raises(TypeError):
         SessionOptions(PASSWORD)  # type: ignore[misc]
+
+
+def test_the_second_step_of_a_rolling_rotation_can_be_made_by_replacing_seal_with() -> None:
+    first = _options(password={2: NEWER, 1: PASSWORD}, seal_with=1)
+    assert first.password.sealing_id == "1"
+    assert first.replace(ttl=60).password.sealing_id == "1"
+    assert first.replace(seal_with=None).password.sealing_id == "2"
+
+
+def test_a_number_of_rounds_that_no_library_counts_is_refused_when_it_is_given() -> None:
+    with pytest.raises(ConfigError, match="iterations must be between 1"):
+        _options(iterations=2**40)
