@@ -57,7 +57,7 @@ configuration:
 |---|---|
 | `password` | the argument, else `IRON_SESSION_PASSWORD`, else derived from `SECRET_KEY` and its fallbacks |
 | `cookie_name` | `SESSION_COOKIE_NAME` |
-| `ttl` | `PERMANENT_SESSION_LIFETIME` |
+| `ttl` | `PERMANENT_SESSION_LIFETIME`, at least one second |
 | `cookie_options` | the argument, `SESSION_COOKIE_SECURE`, `_HTTPONLY`, `_SAMESITE`, `_PATH`, `_DOMAIN` |
 | `serializer` | Flask's tagged JSON |
 | `save_on_error` | True, as Flask does |
