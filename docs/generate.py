@@ -24,6 +24,8 @@ sys.path.insert(0, str(DOCS.parent))
 from iron_wsgi import CookieOptions, cookies, options  # noqa: E402
 from iron_wsgi.options import OPTIONS, REQUIRED, Option, Options  # noqa: E402
 from iron_wsgi.payload import StrictJSON  # noqa: E402
+from iron_wsgi_flask import IronSessionInterface  # noqa: E402
+from iron_wsgi_flask.config import KEYS, PREFIX  # noqa: E402
 from tests.interop import differences  # noqa: E402
 
 CONFIGURATION = """\
@@ -32,14 +34,18 @@ CONFIGURATION = """\
 <!-- Written by docs/generate.py from the tables in the code. Change those, and run it again. -->
 
 All options are keyword arguments, of `IronSessionMiddleware`, `get_iron_session`, `with_iron_session`,
-`apply_session` and `SessionOptions` alike. They are checked when they are given: a wrong one is a
-`ConfigError` at start, not at a request.
+`apply_session`, `SessionOptions` and Flask's `IronSessionInterface` alike. They are checked when they are
+given: a wrong one is a `ConfigError` at start, not at a request. In Flask the application's configuration may
+give them too, under the key of the second column; it is checked when a session is first used.
 
 Durations are seconds or a `timedelta`.
 
 ## The session
 
 {options}
+
+Of what `accept` names, `"flask"` and `"secret-key"` are for Flask alone. `"signed_cookies"` and `"db"` are
+reserved for Django; nothing reads them in this version, so they are refused.
 
 ## The cookie
 
@@ -50,19 +56,22 @@ the right ones. `encode` and `priority` are refused with the reason.
 
 ## Flask
 
-`IronSessionInterface(password=None, cookie_options=None)`. Everything else comes from the application's
-configuration:
+An option comes from the argument of `IronSessionInterface`, else from its `IRON_SESSION_...` key, else from
+Flask's own key, else it has its default. For some the last two are not what the table above says:
 
-| Option | Where it comes from |
+| Option | If neither gives it |
 |---|---|
-| `password` | the argument, else `IRON_SESSION_PASSWORD`, else derived from `SECRET_KEY` and its fallbacks |
+| `password` | derived from `SECRET_KEY` and from each of `SECRET_KEY_FALLBACKS` |
 | `cookie_name` | `SESSION_COOKIE_NAME` |
 | `ttl` | `PERMANENT_SESSION_LIFETIME`, at least one second |
-| `cookie_options` | the argument, `SESSION_COOKIE_SECURE`, `_HTTPONLY`, `_SAMESITE`, `_PATH`, `_DOMAIN` |
-| `serializer` | Flask's tagged JSON |
-| `save_on_error` | True, as Flask does |
+| `cookie_options` | `SESSION_COOKIE_...` and `APPLICATION_ROOT`; what is given wins attribute by attribute |
+| `serializer` | `"tagged"`, which keeps Flask's types |
+| `save_on_error` | True, as Flask saves |
 
-The other options keep their defaults in this version.
+A `ttl` that is given makes sessions permanent by default. `serializer` may also be `"json"`, the strict JSON,
+or an object with `dumps` and `loads`.
+
+[The page about Flask](flask.md#configuration) says what each key means.
 
 ## Django
 
@@ -109,8 +118,8 @@ def pages() -> dict[Path, str]:
     """Return each page's file and its text."""
     return {
         DOCS / "configuration.md": CONFIGURATION.format(
-            options=_table("Option", map(_option_row, OPTIONS)),
-            attributes=_table("Attribute", _attribute_rows()),
+            options=_table("Option", "Flask's key", rows=map(_option_row, OPTIONS)),
+            attributes=_table("Attribute", rows=_attribute_rows()),
         ),
         DOCS / "differences.md": DIFFERENCES.format(
             seals=differences.markdown(differences.SEALS, differences.SEAL_COLUMNS),
@@ -119,21 +128,31 @@ def pages() -> dict[Path, str]:
     }
 
 
-def _table(first: str, rows: Iterable[tuple[str, str, str, str]]) -> str:
-    lines = [(first, "Takes", "Default", "What it does"), ("---",) * 4, *rows]
+def _table(*first: str, rows: Iterable[tuple[str, ...]]) -> str:
+    head = (*first, "Takes", "Default", "What it does")
+    lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _option_row(option: Option) -> tuple[str, str, str, str]:
+def _option_row(option: Option) -> tuple[str, ...]:
     return (
         f"`{option.name}`",
+        _flask_key(option),
         _code(_spelt_out(_annotations(Options)[option.name])),
         _default(option),
         option.help,
     )
 
 
-def _attribute_rows() -> Iterator[tuple[str, str, str, str]]:
+def _flask_key(option: Option) -> str:
+    key = PREFIX + option.name.upper()
+    if key in KEYS:
+        return _code(key)
+    is_argument = option.name in inspect.signature(IronSessionInterface).parameters
+    return "an argument only" if is_argument else "none"
+
+
+def _attribute_rows() -> Iterator[tuple[str, ...]]:
     annotations, sentences = _annotations(CookieOptions), _attributes(CookieOptions)
     for field in fields(CookieOptions):
         yield (

@@ -23,9 +23,12 @@ FIRST_PORT: Final = 8000
 PORTS_TRIED: Final = 100
 FETCH_TIMEOUT: Final = 10  # seconds
 
-DEMOS: Final = {"wsgi": "example_projects.wsgi_playground.app"}
+DEMOS: Final = {
+    "wsgi": "example_projects.wsgi_playground.app",
+    "flask": "example_projects.flask_login.demo",
+}
 """The module of each demo: `application`, a WSGI callable, and `ACCOUNT`, a user's name and password."""
-LATER: Final = ("flask", "django")
+LATER: Final = ("django",)
 
 
 class Arguments(NamedTuple):

@@ -14,19 +14,13 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, final
-from urllib.parse import unquote
+from typing import NoReturn, TextIO, final
 
-from . import seal as fe26
-from .cookies import MAX_CHUNKS, MAX_COOKIE, Cookie, CookieOptions, chunk_name
-from .errors import InvalidSeal, IronError, SealError, SealReason, WeakPasswordWarning
+from .errors import IronError, SealError, SealReason, WeakPasswordWarning
+from .inspection import inspect, pasted, plain, pretty
 from .passwords import Password, Passwords, generate_password
-from .payload import StrictJSON
-from .sealer import DEFAULT_TTL, Clock, Sealer, now, password_for, seal_data, unseal_data
-from .state import META_KEY
+from .sealer import DEFAULT_TTL, Clock, Sealer, seal_data, unseal_data
 
 VARIABLE = "IRON_SESSION_PASSWORD"
 EXIT_CODES = "Exit codes: 0 done, 1 a seal could not be opened, 2 wrong use."
@@ -35,23 +29,6 @@ SOURCES = (
     "--password-file, or from a prompt; never from an argument, which every user of the machine can read. "
     'Several are JSON: {"2": "new", "1": "old"}.'
 )
-
-_FIELDS = (
-    ("prefix", "the format"),
-    ("password id", "which password sealed it"),
-    ("encryption salt", "with the password, gives the encryption key"),
-    ("IV", "16 random octets that begin the encryption"),
-    ("ciphertext", "the data, encrypted"),
-    ("expiration", "epoch milliseconds; everybody can read it"),
-    ("integrity salt", "with the password, gives the MAC's key"),
-    ("MAC", "HMAC-SHA256 of fields 1 to 6"),
-)
-_STAMPS = {
-    "sid": "the session's id",
-    "iat": "when the session began",
-    "ttl": "seconds it lives after each write",
-    "exp": "when it ends, however often it is written",
-}
 
 
 def main(
@@ -185,7 +162,7 @@ def _seal(call: _Call) -> int:
 
 def _unseal(call: _Call) -> int:
     passwords = _passwords(call) or _refuse_without_password()
-    cookies, *others = _pasted(_text(call))
+    cookies, *others = pasted(_text(call))
     if others:
         raise _Misuse(f"there are {1 + len(others)} seals; give one")
     seal, rounds, clock = "".join(cookies.values()), call.iterations, call.clock
@@ -193,7 +170,7 @@ def _unseal(call: _Call) -> int:
         data = unseal_data(seal, password=passwords, iterations=rounds, on_unseal_error=_raise, clock=clock)
     else:
         data = _sealer(call, passwords, call.purpose).unseal(seal)
-    print(_pretty(data))
+    print(pretty(data))
     return 0
 
 
@@ -201,8 +178,9 @@ def _inspect(call: _Call) -> int:
     passwords = _passwords(call, "Password (none: show what everybody can read): ")
     if passwords is not None and call.purpose is not None:
         passwords = passwords.derive(call.purpose)
-    opened = [_show(cookies, passwords, call) for cookies in _pasted(_text(call))]
-    return 0 if all(opened) else 1
+    report = inspect(_text(call), passwords, iterations=call.iterations, clock=call.clock)
+    print(report.text)
+    return 0 if report.is_opened else 1
 
 
 def _sealer(call: _Call, passwords: Passwords, purpose: str) -> Sealer:
@@ -249,100 +227,5 @@ def _passwords(call: _Call, prompt: str = "Password: ") -> Passwords | None:
     return Passwords.parse(password)
 
 
-def _pasted(text: str) -> list[dict[str, str]]:
-    """Return the seals in *text*, be it a value, a cookie, a header or a table, each as its cookies."""
-    pairs: list[tuple[str, str]] = []
-    for word in re.split(r"[\s;,]+", text):
-        name, equals, value = re.sub(r"(?i)^(set-)?cookie:", "", word.strip("\"'`{}[]")).partition("=")
-        pairs.append((name, unquote(value.strip("\"'"))) if equals else ("", unquote(name)))
-    values = dict(reversed(pairs))
-    found = [{name: value} for name, value in pairs if value.startswith("Fe26.")]
-    for cookies in found:
-        [name] = cookies
-        if name.endswith(".0"):
-            names = [chunk_name(name[:-2], index) for index in range(MAX_CHUNKS)]
-            cookies.update((one, values[one]) for one in takewhile(values.get, names))
-    if not found:
-        raise InvalidSeal(f"no seal found; its value would begin with {fe26.PREFIX}*")
-    return found
-
-
-def _show(cookies: Mapping[str, str], passwords: Passwords | None, call: _Call) -> bool:
-    """Print everything about a seal. Return False if the passwords given do not open it."""
-    seal = "".join(cookies.values())
-    fields = fe26.parse(seal)
-    attributes = len(Cookie(name="s", value="", options=CookieOptions(), max_age=DEFAULT_TTL).header) - 2
-    for name, value in cookies.items():
-        line = len(name) + len("=") + len(value) + attributes
-        label = _plain(name) or "of unknown name"
-        print(f"cookie   {label}: {len(value)} octets; with name and default attributes", end=" ")
-        print(f"{line} of {MAX_COOKIE} ({line / MAX_COOKIE:.0%})")
-    print("\n   field            octets  begins      what it is")
-    for number, part in enumerate(seal.partition("~")[0].split("*")):
-        label, meaning = _FIELDS[number]
-        # Never the whole: what is printed here, and copied from here, must not be a session.
-        print(f" {number + 1} {label:<16} {len(part):>6}  {_plain(part[:8]):<10}  {meaning}")
-    print("\nexpires ", _expiry(fields.expiration, now(call.clock)))
-    if passwords is None:
-        print("proven   nothing: no password was given, and anybody could have written this")
-        return True
-    try:
-        # At the beginning of time nothing has expired: whether it has was said above.
-        password = password_for(fields, passwords)
-        opened = fe26.unseal_at(fields, password, now=0, iterations=call.iterations)
-    except SealError as error:
-        print(f"opened   no: {error}. The ids of the passwords given: {', '.join(passwords.ids)}")
-        return False
-    print(f"proven   fields 1 to 6: the MAC matches under password id {fields.password_id or 'default'}")
-    _show_payload(opened.plaintext)
-    return True
-
-
-def _show_payload(plaintext: bytes) -> None:
-    print("payload ", len(plaintext), "octets")
-    try:
-        data = StrictJSON().loads(plaintext)
-    except (ValueError, RecursionError):
-        print("which are not JSON: another serializer wrote them")
-        return
-    print(_pretty(data))
-    stamps = data.get(META_KEY) if isinstance(data, dict) else None
-    for name, value in stamps.items() if isinstance(stamps, dict) else ():
-        moment = f", {_moment(value)}" if name in ("iat", "exp") and isinstance(value, (int, float)) else ""
-        print(f"{META_KEY}.{_plain(name)}: {_STAMPS.get(name, 'unknown to this version')}{moment}")
-
-
-def _expiry(expiration: bytes, at: float) -> str:
-    if not expiration:
-        return "never; such a session is refused unless ttl is 0"
-    if not re.fullmatch(rb"[1-9][0-9]{0,15}", expiration) or int(expiration) > fe26.MAX_EXPIRATION_MS:
-        return "unreadable: it is no number of milliseconds, and every reader refuses it"
-    end = int(expiration) / 1000
-    moment, distance = _moment(end), timedelta(seconds=round(abs(end - at)))
-    if end > at:
-        return f"{moment}, in {distance}"
-    mercy = f"; accepted until {_moment(end + fe26.SKEW)}" if end + fe26.SKEW > at else ""
-    return f"{moment}, over since {distance}{mercy}"
-
-
-def _moment(at: float) -> str:
-    try:
-        return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OSError, OverflowError, ValueError):
-        return f"{at:g} seconds after 1970"
-
-
-def _pretty(data: Any) -> str:
-    """Return *data* as indented JSON; with escapes if this terminal cannot show it, or would obey it."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    is_safe = str(sys.stdout.encoding).lower() == "utf-8" and text.replace("\n", "").isprintable()
-    return text if is_safe else json.dumps(data, indent=2)
-
-
-def _plain(text: str) -> str:
-    """Return *text* with all but printable ASCII spelt out, so that it cannot move the cursor."""
-    return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text)
-
-
 def _complain(message: str) -> None:
-    print("iron-wsgi:", _plain(message), file=sys.stderr)
+    print("iron-wsgi:", plain(message), file=sys.stderr)

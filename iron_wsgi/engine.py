@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, final
 
 from .cookies import MAX_CHUNKS, Cookie, CookieJar, CookieOptions, chunk_name, deletion
 from .errors import ConfigError, CookieTooLarge, PayloadError, RefusalReason, Refused
@@ -15,6 +15,11 @@ from .packing import pack
 from .sealer import now
 from .state import MAX_ID, State
 from .vault import SealVault, Vault
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import Options
 
 MAX_CANDIDATES = 4  # values tried per request: tossed junk cannot sign a visitor out, nor cost much
 FOREVER = 34_560_000  # seconds; 400 days, the longest that browsers keep a cookie (RFC 6265bis 5.5)
@@ -28,13 +33,21 @@ KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry"})
 class Engine:
     """Opens sessions from cookies and commits them. Holds nothing of a request; one serves all threads."""
 
-    __slots__ = ("_reporter", "_vault", "options")
+    __slots__ = ("_chunk_names", "_make_vault", "_reporter", "_vault", "options")
 
-    def __init__(self, options: SessionOptions, *, vault: Vault | None = None) -> None:
-        """Work under *options*; *vault* replaces the one whose values are seals."""
+    def __init__(
+        self, options: SessionOptions, *, vault: Callable[[SessionOptions], Vault] = SealVault
+    ) -> None:
+        """Work under *options*; *vault* makes what turns a cookie's value into a session and back."""
         self.options = options
-        self._vault: Vault = SealVault(options) if vault is None else vault
+        self._chunk_names = [chunk_name(options.cookie_name, index) for index in range(MAX_CHUNKS)]
+        self._make_vault = vault
+        self._vault = vault(options)
         self._reporter = Reporter(options.on_event, self._log_key)
+
+    def replace(self, **changes: Unpack[Options]) -> Engine:
+        """Return an engine that works under other options, with the same kind of vault."""
+        return Engine(self.options.replace(**changes), vault=self._make_vault)
 
     def _log_key(self) -> bytes:
         return self.options.password.derive("iron_wsgi", "log").sealing.encode()
@@ -103,9 +116,20 @@ class Engine:
         if write or (status != 304 and (renew or self._is_due(state))):
             return self._written(state, attributes, expires_at, asked=write or renew)
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
-        if state.refused and not state.is_kept and state.saved is None:
+        if state.refused and state.accessed and not state.is_kept and state.saved is None:
             return self._deletion(state, attributes)
         return self._unwritten(state)
+
+    def is_idle(self, state: State) -> bool:
+        """Tell whether a commit would ask for no cookie, unless it is told to renew."""
+        is_refused = state.refused is not None and not state.is_kept
+        return not (
+            state.destroyed
+            or state.saved is not None
+            or is_refused
+            or self._is_due(state)
+            or state.is_changed()
+        )
 
     def destroy(self, state: State, *, cookie: CookieOptions | None = None) -> Outcome:
         """End the session for good and say what deletes its cookie."""
@@ -117,24 +141,37 @@ class Engine:
 
     def sid(self, state: State) -> str:
         """Return the session's id, which its next write stamps."""
-        if not state.sid:
-            state.sid = self._new_id()
-        state.meta["sid"] = state.sid
-        return state.sid
+        sid: str = state.meta.setdefault("sid", state.sid or self._new_id())
+        return sid
 
     def regenerate(self, state: State) -> None:
         """Give *state* a new id and time of issue."""
         state.issued_at = self.now()
-        state.sid = state.meta["sid"] = self._new_id()
+        state.meta["sid"] = self._new_id()
         state.meta["iat"] = round(state.issued_at, 3)
 
-    def size(self, state: State) -> int:
+    def size(
+        self, state: State, *, cookie: CookieOptions | None = None, expires_at: float | None = None
+    ) -> int:
         """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
         before = state.meta.copy(), state.decode
         try:
-            return len(self._whole(state, self.options.cookie_options, None)[0].header)
+            return len(self._whole(state, cookie or self.options.cookie_options, expires_at)[0].header)
         finally:
             state.meta, state.decode = before
+
+    def expiry(self, state: State, given: float | None = None) -> float | None:
+        """Return when a seal made now would expire: as *given*, as the session says, or by the ttl.
+
+        The absolute timeout caps each. None for never.
+        """
+        ttl = state.meta.get("ttl", self.options.ttl)
+        end: float | None = given if given is not None else state.meta.get("exp")
+        if end is None and ttl:
+            end = self.now() + ttl
+        if self.options.absolute_timeout is None:
+            return end
+        return min(state.issued_at + self.options.absolute_timeout, math.inf if end is None else end)
 
     def _new_id(self) -> str:
         sid = self.options.generate_id()
@@ -151,12 +188,12 @@ class Engine:
         whole = [value for value in jar.read(name) if value]
         came = [name] if whole else []
         chunks: list[str] = []
-        for index in range(MAX_CHUNKS):
-            part = next((value for value in jar.read(chunk_name(name, index)) if value), "")
-            if part:
-                came.append(chunk_name(name, index))
-            if part and len(chunks) == index:
-                chunks.append(part)
+        for index, chunk in enumerate(self._chunk_names):
+            values = jar.read(chunk)
+            if values and (part := next(filter(None, values), "")):
+                came.append(chunk)
+                if len(chunks) == index:
+                    chunks.append(part)
         joined = ["".join(chunks)] if chunks else []
         distinct = list(dict.fromkeys(whole))
         room = MAX_CANDIDATES - len(joined)
@@ -195,21 +232,8 @@ class Engine:
         after = self.options.refresh_after
         if after is None or state.expires_at is None:
             return False
-        renewed = self._expiry(state, None)
+        renewed = self.expiry(state)
         return renewed is not None and renewed - state.expires_at >= after
-
-    def _expiry(self, state: State, given: float | None) -> float | None:
-        """Return when a seal made now expires: as *given*, as the session says, or by the ttl.
-
-        The absolute timeout caps each.
-        """
-        ttl = state.meta.get("ttl", self.options.ttl)
-        end: float | None = given if given is not None else state.meta.get("exp")
-        if end is None and ttl:
-            end = self.now() + ttl
-        if self.options.absolute_timeout is None:
-            return end
-        return min(state.issued_at + self.options.absolute_timeout, math.inf if end is None else end)
 
     def _written(
         self, state: State, attributes: CookieOptions, expires_at: float | None, *, asked: bool
@@ -239,8 +263,8 @@ class Engine:
     ) -> tuple[Cookie, float | None]:
         """Return the session as one cookie, of whatever size, and when its seal expires."""
         at = self.now()
-        end = self._expiry(state, expires_at)
-        if attributes.expires is not None and attributes.expires <= at:
+        end = self.expiry(state, expires_at)
+        if expires_at is None and attributes.expires is not None and attributes.expires <= at:
             msg = "cookie_options: expires has passed, so browsers would drop the cookie"
             raise ConfigError(msg)
         cookie = Cookie(

@@ -46,19 +46,21 @@ EventHook: TypeAlias = Callable[[Event], object]
 class Reporter:
     """Tells the log ``iron_wsgi`` and the application's hook what happens."""
 
-    __slots__ = ("_hook", "_key")
+    __slots__ = ("_hook", "_key", "_make_key")
 
     def __init__(self, hook: EventHook | None, key: Callable[[], bytes]) -> None:
         """Report to *hook*; *key* returns the key for hashes of ids, and is called when one is needed."""
         self._hook = hook
-        self._key = key
+        self._make_key = key
+        self._key = b""
 
     def report(self, event: Event, *, sid: str | None = None) -> None:
         """Report *event* about the session *sid*. A hook that fails is logged and changes nothing."""
         if self._hook is None and not logger.isEnabledFor(logging.INFO):
             return
         if sid is not None:
-            digest = hmac.digest(self._key(), sid.encode(), hashlib.sha256).hex()[:16]
+            self._key = self._key or self._make_key()
+            digest = hmac.digest(self._key, sid.encode(), hashlib.sha256).hex()[:16]
             event = Event(kind=event.kind, cookie_name=event.cookie_name, session=digest)
         logger.info(
             "session %s: cookie=%s reason=%s password_id=%r session=%s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING
 
 from .cookies import CookieJar
 from .engine import Engine
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import Options
+    from .outcome import Outcome
 
 
-@final
 class CookieExchange:
     """One session's cookie in one HTTP exchange; implements `iron_wsgi.session.Exchange`."""
 
@@ -30,6 +30,10 @@ class CookieExchange:
         """See `Engine.open`."""
         return self.engine.open(self.jar)
 
+    def outcome(self, state: State, *, status: int = 200, renew: bool = False) -> Outcome:
+        """See `Engine.commit`. A framework that has a say in the cookie's attributes has it here."""
+        return self.engine.commit(state, status=status, renew=renew)
+
     def save(self, state: State) -> None:
         """Seal now; errors surface here."""
         if state.destroyed:
@@ -39,7 +43,7 @@ class CookieExchange:
                 "it was not saved, because the session was destroyed in this request",
             )
             return
-        self.jar.send(self.engine.commit(state, renew=True))
+        self.jar.send(self.outcome(state, renew=True))
 
     def destroy(self, state: State) -> None:
         """Delete the cookie now."""
@@ -47,7 +51,7 @@ class CookieExchange:
 
     def commit(self, state: State, *, status: int = 200) -> None:
         """Send whatever is due at the end of the exchange."""
-        self.jar.send(self.engine.commit(state, status=status))
+        self.jar.send(self.outcome(state, status=status))
 
     def sid(self, state: State) -> str:
         """See `Engine.sid`."""
@@ -67,4 +71,4 @@ class CookieExchange:
 
     def update(self, **changes: Unpack[Options]) -> None:
         """Go on with an engine that has other options."""
-        self.engine = Engine(self.engine.options.replace(**changes))
+        self.engine = self.engine.replace(**changes)

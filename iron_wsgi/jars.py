@@ -141,6 +141,16 @@ def explain_secure(environ: WSGIEnvironment, outcome: Outcome) -> None:
             )
 
 
+def explain_loss(cookie_name: str) -> None:
+    """Log, once, that a change came too late."""
+    notices.say(
+        "headers gone",
+        cookie_name,
+        "it was changed after the response's headers had gone out, and the change is lost; "
+        "change it before the first chunk of the body",
+    )
+
+
 def _is_loopback(environ: WSGIEnvironment) -> bool:
     host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host

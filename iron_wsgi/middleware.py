@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, final
 from .cookies import CookieJar
 from .engine import Engine
 from .errors import ConfigError, opaque
-from .events import notices
 from .exchange import CookieExchange
-from .jars import WaitingJar, explain_secure, sessions_of
+from .jars import WaitingJar, explain_loss, explain_secure, sessions_of
 from .options import SessionOptions
 from .outcome import HeaderList
 from .sealer import Sealer
@@ -267,12 +266,7 @@ class _Response:
         if state is None or state.destroyed or self._was_changed or not self._jar.is_closed:
             return
         if state.is_changed():
-            notices.say(
-                "headers gone",
-                self._exchange.engine.options.cookie_name,
-                "it was changed after the response's headers had gone out, and the change is lost; "
-                "change it before the first chunk of the body",
-            )
+            explain_loss(self._exchange.engine.options.cookie_name)
 
 
 @final

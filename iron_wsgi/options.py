@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, final
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, final, get_args
 
 from .cookies import MAX_CHUNKS, CookieOptions, did_you_mean
 from .errors import ConfigError, opaque
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Overflow = Literal["raise", "chunk"]
-Legacy = Literal["next-iron-session"]
+Legacy = Literal["next-iron-session", "flask", "signed_cookies", "db", "secret-key"]
 
 
 class Options(TypedDict, total=False):
@@ -287,7 +287,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "accept",
-        _some_of("next-iron-session"),
+        _some_of(*get_args(Legacy)),
         (),
         "Older cookies that are read once and written back as seals, so that a switch signs nobody out.",
     ),

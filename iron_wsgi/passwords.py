@@ -124,6 +124,13 @@ class Passwords:
             raise ConfigError(msg)
         return cls(by_id, sealing_id=next(iter(by_id)))
 
+    def followed_by(self, older: Passwords) -> Passwords:
+        """Return these passwords, and those of *older* for reading; an id that both have is this one's."""
+        by_id = dict(self._by_id)
+        for password_id, password in older._by_id.items():
+            by_id.setdefault(password_id, password)
+        return Passwords(by_id, sealing_id=self.sealing_id)
+
     @property
     def sealing(self) -> str:
         """The password that seals."""

@@ -69,16 +69,13 @@ class Session(MutableMapping[str, Any]):
             session["user"] = 7
     """
 
-    __slots__ = ("_exchange", "_lent", "_state")
-
     _exchange: Exchange
     _lent: set[str]
-    _state: State | None
+    _state: State | None = None
 
     def __init__(self, exchange: Exchange) -> None:
         """Wrap the session of *exchange*."""
         object.__setattr__(self, "_exchange", exchange)
-        object.__setattr__(self, "_state", None)
 
     @property
     def state(self) -> State | None:

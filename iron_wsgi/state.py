@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,7 @@ class State:
         data: The session's data, without metadata.
         meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, and whatever a later version
             wrote.
-        sid: The session's id; empty until a new session needs one.
+        mac: The MAC of the seal that came in, base64url; empty where none came.
         issued_at: Epoch seconds at which the session began; never moved by a later write.
         expires_at: Epoch seconds at which the seal that came in, or was last written, expires; None for
             never.
@@ -50,7 +52,7 @@ class State:
 
     data: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
-    sid: str = ""
+    mac: bytes = b""
     issued_at: float = 0.0
     expires_at: float | None = None
     is_new: bool = True
@@ -65,18 +67,37 @@ class State:
     lent: set[str] | None = None
     saved: Outcome | None = None
 
+    @property
+    def sid(self) -> str:
+        """The session's id: the stamped one, or one from the seal's MAC; empty until a new session needs one.
+
+        From the MAC's octets, not its text: peers accept several spellings of one seal.
+        """
+        stamped: str = self.meta.get("sid", "")
+        if stamped or not self.mac:
+            return stamped
+        octets = base64.urlsafe_b64decode(self.mac + b"=")
+        return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode()
+
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
-        if self.modified:
-            return True
+        if self.modified or self.decode is None or (self.lent is not None and not self.lent):
+            return self.modified
         lent = self.data if self.lent is None else self.lent
         values = {key: self.data[key] for key in lent if isinstance(self.data.get(key), (dict, list, tuple))}
-        if self.decode is None or not values:
+        if not values:
             return False
         decoded = self.decode()
         original = {key: decoded.get(key) for key in values}
         # repr tells True from 1 and 1 from 1.0, which == does not. Tuples come back as lists.
         return repr(values) != repr(original) and repr(_listed(values)) != repr(_listed(original))
+
+    def settle(self) -> bool:
+        """Compare for the last time, and keep the answer: what the application still holds counts no more."""
+        self.modified = self.is_changed()
+        if self.lent is not None:
+            self.lent.clear()
+        return self.modified
 
     def __repr__(self) -> str:
         """Show keys and flags, no values."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+from collections.abc import Mapping
 from typing import Any, Protocol, final
 from urllib.parse import unquote
 
 from . import seal as fe26
-from .errors import PayloadError, Refused, SealError
+from .errors import ConfigError, PayloadError, Refused, SealError
 from .options import SessionOptions
 from .sealer import MAX_SECONDS, now, password_for
 from .state import FLASH_KEY, MAX_ID, META_KEY, State
 
 MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
+
+NEXT_IRON_SESSION = "next-iron-session"
+_READ_BY = {"flask": "Flask", "signed_cookies": "Django", "db": "Django", "secret-key": "Flask and Django"}
 
 
 class Vault(Protocol):
@@ -33,15 +35,42 @@ class Vault(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """Reads the cookie that a site used before, so that the switch to seals signs nobody out."""
+
+    def read(self, value: str, /, *, at: float) -> State:
+        """Return the session of an authentic *value*, at the time *at* (epoch seconds).
+
+        Raises:
+            Refused: It is not authentic, or its time is over.
+        """
+        ...
+
+
 @final
 class SealVault:
     """The vault whose values are seals: the payload is the data, with ``_iron`` where a feature needs it."""
 
-    __slots__ = ("_options",)
+    __slots__ = ("_options", "_readers")
 
-    def __init__(self, options: SessionOptions) -> None:
-        """Seal and unseal under *options*."""
+    def __init__(self, options: SessionOptions, *, readers: Mapping[str, Reader] | None = None) -> None:
+        """Seal and unseal under *options*.
+
+        Args:
+            options: The options.
+            readers: What can read older cookies, by the names that the option ``accept`` may enable.
+
+        Raises:
+            ConfigError: ``accept`` names what nobody here can read.
+        """
+        available = dict(readers or {})
+        enabled = [name for name in options.accept if name != NEXT_IRON_SESSION]
+        for name in enabled:
+            if name not in available:
+                msg = f"accept: {name!r} is for {_READ_BY[name]}, and cannot be read here"
+                raise ConfigError(msg)
         self._options = options
+        self._readers = [available[name] for name in enabled]
 
     def load(self, value: str) -> State:
         """Open a seal and decide whether it is a session. See `Vault.load`."""
@@ -54,7 +83,11 @@ class SealVault:
         if "%" in value:  # some clients percent-encode '*'; jshttp/cookie, which the peers use, decodes it
             value = unquote(value)
 
-        # 2. The parts, the prefix, the MAC, the expiry of the seal, the decryption.
+        # 2. What does not even begin as a seal may be what the site used before. A seal never is.
+        if self._readers and not value.startswith("Fe26."):
+            return self._older(value, at)
+
+        # 3. The parts, the prefix, the MAC, the expiry of the seal, the decryption.
         fields = _parse(value)
         try:
             opened = fe26.unseal_at(
@@ -67,17 +100,17 @@ class SealVault:
         except SealError as error:
             raise Refused(error.reason, password_id=fields.password_id) from None
 
-        # 3. A session that never ends is accepted only where sessions never end.
+        # 4. A session that never ends is accepted only where sessions never end.
         is_bounded = options.ttl > 0 or options.absolute_timeout is not None
         if opened.expires_at is None and is_bounded:
             raise Refused("no-expiry", password_id=fields.password_id)
 
-        # 4. The payload, its shape, the stamps.
+        # 5. The payload, its shape, the stamps.
         data, meta, is_legacy = self._decode(opened.plaintext)
         state = State(
             data=data,
             meta=meta,
-            sid=meta.get("sid") or _id_of(fields),
+            mac=fields.mac,
             issued_at=self._issued_at(meta, opened.expires_at, at),
             expires_at=opened.expires_at,
             is_new=False,
@@ -87,13 +120,30 @@ class SealVault:
         if state.issued_at > at + options.skew:
             raise Refused("invalid", password_id=fields.password_id)
 
-        # 5. The absolute timeout, for seals made before it was set, or made in Node.
-        if (
-            options.absolute_timeout is not None
-            and at >= state.issued_at + options.absolute_timeout + options.skew
-        ):
+        # 6. The absolute timeout, for seals made before it was set, or made in Node.
+        if self._is_too_old(state, at):
             raise Refused("too-old", password_id=fields.password_id)
         return state
+
+    def _older(self, value: str, at: float) -> State:
+        """Return the session of an older cookie, to be written back as a seal."""
+        refusals: list[Refused] = []
+        for reader in self._readers:
+            try:
+                state = reader.read(value, at=at)
+            except Refused as refused:
+                refusals.append(refused)
+                continue
+            if self._is_too_old(state, at):
+                raise Refused("too-old")
+            state.data.pop(META_KEY, None)
+            state.is_new, state.is_outdated = False, True
+            return state
+        raise refusals[0]
+
+    def _is_too_old(self, state: State, at: float) -> bool:
+        timeout = self._options.absolute_timeout
+        return timeout is not None and at >= state.issued_at + timeout + self._options.skew
 
     def dump(self, state: State, *, expires_at: float | None) -> str:
         """Seal *state*. See `Vault.dump`.
@@ -138,11 +188,13 @@ class SealVault:
             data = {}
         if not isinstance(data, dict):
             raise Refused("invalid")
-        if "next-iron-session" in self._options.accept and _is_legacy(data):
+        if NEXT_IRON_SESSION in self._options.accept and _is_legacy(data):
             flashes = {FLASH_KEY: data["flash"]} if data["flash"] else {}
             data["persistent"].pop(META_KEY, None)
             return {**data["persistent"], **flashes}, {}, True
-        meta = data.pop(META_KEY, {})
+        if META_KEY not in data:
+            return data, {}, False
+        meta = data.pop(META_KEY)
         _check_stamps(meta)
         return data, meta, False
 
@@ -162,12 +214,6 @@ def _parse(value: str) -> fe26.Fields:
         return fe26.parse(value)
     except SealError as error:
         raise Refused(error.reason) from None
-
-
-def _id_of(fields: fe26.Fields) -> str:
-    """Return the id of a seal without a stamp, from the MAC's octets: peers accept several spellings."""
-    mac = base64.urlsafe_b64decode(fields.mac + b"=")
-    return base64.urlsafe_b64encode(hashlib.sha256(mac).digest()).rstrip(b"=").decode()
 
 
 def _is_legacy(data: dict[str, Any]) -> bool:

@@ -3,141 +3,262 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flask import current_app
 from flask.sessions import SessionInterface, SessionMixin
 
-from iron_wsgi import Cookie, CookieOptions, Passwords, Session, SessionOptions
-from iron_wsgi.cookies import deletion
-from iron_wsgi.engine import Engine
-from iron_wsgi.exchange import CookieExchange
-from iron_wsgi.jars import WaitingJar
-from iron_wsgi.state import State
+from iron_wsgi import CookieOptions, Outcome, Passwords, Sealer, SessionOptions
+from iron_wsgi.errors import opaque
+from iron_wsgi.events import notices
+from iron_wsgi.jars import explain_loss, explain_secure
 
-from .serializer import TaggedJSON
+from .config import AppConfig, attributes_of, check_arguments, serializer_of
+from .exchange import FlaskExchange
+from .session import FlaskSession
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask.wrappers import Request, Response
+    from typing_extensions import Unpack
+    from werkzeug.datastructures import Headers
 
     from iron_wsgi.passwords import Password
+    from iron_wsgi.payload import Serializer
 
-
-class FlaskSession(Session, SessionMixin):
-    """A session with what Flask expects of one beside: ``permanent`` and ``new``."""
-
-    jar: WaitingJar
-    exchange: CookieExchange
-
-    def __init__(self, engine: Engine, request: Request) -> None:
-        """Wrap the session of *request*."""
-        jar = WaitingJar(request.environ)
-        exchange = CookieExchange(engine, jar)
-        super().__init__(exchange)
-        object.__setattr__(self, "jar", jar)
-        object.__setattr__(self, "exchange", exchange)
-
-    @property
-    def new(self) -> bool:  # type: ignore[override]  # a plain attribute in Flask
-        """Whether no trustworthy cookie came in."""
-        return self.is_new
-
-    @property
-    def accessed(self) -> bool:
-        """Whether anything was read or written so far."""
-        return super().accessed
-
-    @accessed.setter
-    def accessed(self, value: bool) -> None:
-        # Flask marks the session when a view asks for it; what counts here is what is read from it.
-        """Take no notice."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set what Flask sets; for all else say how values are written."""
-        if name in ("accessed", "permanent"):
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
+    from .config import FlaskOptions, SerializerName
 
 
 class IronSessionInterface(SessionInterface):
     """Keeps Flask's session in a sealed cookie, under Flask's own configuration keys.
 
-    Args:
-        password: Any form that `iron_wsgi.Passwords.parse` takes. Without one the configuration's
-            ``IRON_SESSION_PASSWORD``, else passwords derived from ``SECRET_KEY`` and its fallbacks.
-        cookie_options: Attributes that win over ``SESSION_COOKIE_*``.
+    ::
+
+        app.session_interface = IronSessionInterface()
+
+    An option is taken from the argument, else from the configuration's ``IRON_SESSION_...``, else from
+    Flask's own key, else it has its default. Flask's keys keep their meaning: ``PERMANENT_SESSION_LIFETIME``
+    is the ``ttl``, ``SESSION_COOKIE_...`` are the cookie's attributes, ``SECRET_KEY`` and
+    ``SECRET_KEY_FALLBACKS`` give the passwords where none is given. Flask's small methods (`get_cookie_name`,
+    `get_cookie_secure`, `should_set_cookie`, `get_expiration_time` ...) may be overridden as in Flask.
+
+    One interface may serve several applications, and any number of threads.
+
+    Attributes:
+        serializer: What turns sessions into bytes; further types are taught as in Flask,
+            ``serializer.register(Tag)``.
     """
 
+    @opaque
     def __init__(
-        self, password: Password | None = None, *, cookie_options: Mapping[str, Any] | None = None
+        self,
+        password: Password | None = None,
+        *,
+        serializer: SerializerName | Serializer | None = None,
+        cookie_options: Mapping[str, Any] | CookieOptions | None = None,
+        **options: Unpack[FlaskOptions],
     ) -> None:
-        """Take what wins over the application's configuration."""
-        self.serializer = TaggedJSON()
-        self._password = None if password is None else Passwords.parse(password)
-        self._cookie_options = dict(cookie_options or {})
-        self._engine: tuple[tuple[object, ...], Engine] | None = None
+        """Take what wins over the application's configuration.
+
+        Args:
+            password: Any form that `iron_wsgi.Passwords.parse` takes. None: ``IRON_SESSION_PASSWORD``, or
+                passwords derived from ``SECRET_KEY`` and its fallbacks.
+            serializer: ``"tagged"`` (the default) keeps Flask's types: tuples, bytes, Markup, UUIDs,
+                datetimes. ``"json"`` is the strict JSON that JavaScript reads back equal. Or an object with
+                ``dumps`` and ``loads``.
+            cookie_options: Attributes that win over ``SESSION_COOKIE_...``.
+            **options: The options, see `iron_wsgi.SessionOptions`; ``ttl`` makes sessions permanent by
+                default, and ``save_on_error`` is on, as Flask saves.
+
+        Raises:
+            ConfigError: An option is unusable.
+        """
+        arguments: dict[str, Any] = dict(options)
+        if password is not None:
+            arguments["password"] = Passwords.parse(password)
+        if cookie_options is not None:
+            arguments["cookie_options"] = attributes_of(cookie_options)
+        check_arguments(arguments)
+        self.serializer = serializer_of(serializer)
+        self._arguments = arguments
+
+    # Flask's two.
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession | None:
-        """Return the request's session, unopened; None if no key is configured."""
-        engine = self._engine_of(app)
-        return None if engine is None else FlaskSession(engine, request)
+        """Return the request's session, unopened; None if there is no key, as Flask then says."""
+        if not app.secret_key and not self.config(app).has_password:
+            return None
+        return FlaskSession(FlaskExchange(self, app, request.environ, self.get_cookie_name(app)))
 
+    @opaque
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Put what the session asks for on *response*."""
+        """Put what the session asks for on *response*.
+
+        Raises:
+            CookieTooLarge: It does not fit; the browser keeps the old cookie.
+            PayloadError: A value cannot be written (``serializer="json"``).
+            ConfigError: The configuration asks for a cookie that browsers would drop.
+        """
         if not isinstance(session, FlaskSession):
             return
-        if session.state is not None:
-            self._commit(app, session, session.state, response)
-        session.jar.is_closed = True
+        exchange = session.exchange
+        # 1. Nothing was done, and nothing came that could be due. A body that is still to come may yet do it.
+        is_idle = session.state is None and not session.accessed and not exchange.has_cookie
+        if is_idle and not response.is_streamed:
+            exchange.jar.is_closed = True
+            return
+        # 2. What the application did. All that follows is ours, and no access.
+        was_accessed, was_changed = session.accessed, session.settle()
+        # 3. What Flask's contract asks for; to know whether a session is permanent it must be opened.
+        is_wanted = self.should_set_cookie(app, session)
+        session.accessed = was_accessed
+        state = session.state
+        if state is None or not (was_accessed or is_wanted):
+            outcome = Outcome(vary=was_accessed)
+        elif was_changed and state.data and not is_wanted:  # an overridden should_set_cookie said no
+            outcome = state.saved or Outcome(vary=True)
+        else:
+            renew = is_wanted and not was_changed and bool(state.data)
+            outcome = exchange.outcome(state, status=response.status_code, renew=renew)
+        # 4. The way out.
+        exchange.jar.is_closed = True
+        if outcome.cookies:
+            self._explain(exchange, outcome)
+        if outcome.vary or outcome.cookies:
+            _apply(outcome, response.headers)
+        if response.is_streamed:
+            if state is not None:
+                state.modified = False  # it was settled; what is changed from here on comes too late
+            response.call_on_close(partial(_explain_late_use, session, varies=outcome.vary))
 
-    def _commit(self, app: Flask, session: FlaskSession, state: State, response: Response) -> None:
-        attributes = CookieOptions.parse(
-            {
-                "secure": self.get_cookie_secure(app),
-                "httponly": self.get_cookie_httponly(app),
-                "samesite": self.get_cookie_samesite(app),
-                "path": self.get_cookie_path(app),
-                "domain": self.get_cookie_domain(app),
-                "max_age": None,
-                "expires": self.get_expiration_time(app, session),
-                **self._cookie_options,
-            }
-        )
-        outcome = session.exchange.engine.commit(state, status=response.status_code, cookie=attributes)
-        # A save or destroy in the view did not know Flask's attributes; without them nothing is deleted.
-        cookies = tuple(_under(attributes, cookie) for cookie in outcome.cookies)
-        headers = outcome._replace(cookies=cookies).added_to(response.headers.to_wsgi_list())
-        response.headers.clear()
-        response.headers.extend(headers)
+    # Flask's small methods: the places to override.
 
-    def _engine_of(self, app: Flask) -> Engine | None:
-        """Return the engine for the configuration as it is now; Flask's may change in mid-life."""
-        config = app.config
-        password = self._password or config.get("IRON_SESSION_PASSWORD")
-        secrets = (app.secret_key, *(config.get("SECRET_KEY_FALLBACKS") or ()))
-        if password is None and not app.secret_key:
-            return None
-        # A lifetime of 0 ends sessions at once; as an option it would make them eternal.
-        name, ttl = self.get_cookie_name(app), max(app.permanent_session_lifetime, timedelta(seconds=1))
-        key = (repr(password) if isinstance(password, (dict, list)) else password, secrets, name, ttl)
-        cached = self._engine
-        if cached is None or cached[0] != key:
-            options = SessionOptions(
-                password=password or Passwords.from_secret_keys([one for one in secrets if one]),
-                cookie_name=name,
-                ttl=ttl,
-                save_on_error=True,
-                serializer=self.serializer,
+    def get_cookie_name(self, app: Flask) -> str:
+        """Return the cookie's name: the option ``cookie_name``, or ``SESSION_COOKIE_NAME``."""
+        given = self._arguments.get("cookie_name") or app.config.get("IRON_SESSION_COOKIE_NAME")
+        name: str = given or app.config["SESSION_COOKIE_NAME"]
+        return name
+
+    def get_cookie_partitioned(self, app: Flask) -> bool:
+        """Return ``SESSION_COOKIE_PARTITIONED``, which Flask knows since 3.1."""
+        return bool(app.config.get("SESSION_COOKIE_PARTITIONED", False))
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
+        """Return when the cookie ends; None for the end of the browser's session.
+
+        The seal of a session that ends with the browser expires after ``PERMANENT_SESSION_LIFETIME`` all the
+        same.
+        """
+        if not isinstance(session, FlaskSession):
+            return super().get_expiration_time(app, session)
+        return session.cookie_expires
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Tell whether the session is to be written: changed, or permanent where Flask renews those."""
+        if session.modified or not app.config["SESSION_REFRESH_EACH_REQUEST"]:
+            return session.modified
+        return session.outlives_the_browser() if isinstance(session, FlaskSession) else session.permanent
+
+    # What is offered beside.
+
+    def sealer(self, purpose: str) -> Sealer:
+        """Return a sealer for *purpose* under the current application's session password.
+
+        Raises:
+            RuntimeError: There is no current application.
+            ConfigError: The application has no password.
+        """
+        options = self.options(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+        return Sealer(options.password, purpose=purpose, iterations=options.iterations, clock=options.clock)
+
+    def regenerate(self, session: SessionMixin) -> None:
+        """Give *session* a new id and time of issue; its data stay. Flask-Session's name for it."""
+        if not isinstance(session, FlaskSession):
+            msg = "only a session of this interface can be regenerated"
+            raise TypeError(msg)
+        session.regenerate()
+
+    # What is asked by what belongs to it.
+
+    def options(self, app: Flask) -> SessionOptions:
+        """Return *app*'s options as they are now; under the cookie's name that stands in the configuration.
+
+        Raises:
+            ConfigError: An option is unusable, or there is no password.
+        """
+        cookie_name = IronSessionInterface.get_cookie_name(self, app)
+        return self.config(app).built(cookie_name).engine.options
+
+    def config(self, app: Flask) -> AppConfig:
+        """Return *app*'s configuration of sessions, made when it is first asked for."""
+        configs: dict[IronSessionInterface, AppConfig] = app.extensions.setdefault("iron_wsgi", {})
+        if self not in configs:
+            configs[self] = AppConfig(app, self._arguments, self.serializer)
+        return configs[self]
+
+    def cookie_options(self, app: Flask, cookie_name: str) -> CookieOptions:
+        """Return the cookie's attributes: ``cookie_options``, and what Flask's small methods say.
+
+        Raises:
+            ConfigError: Browsers would drop such a cookie.
+        """
+        is_partitioned = self.get_cookie_partitioned(app)
+        attributes = {
+            # Werkzeug, by which Flask sets cookies, adds what a partitioned cookie needs.
+            "secure": _is_sent(self.get_cookie_secure(app)) or is_partitioned,
+            "httponly": _is_sent(self.get_cookie_httponly(app)),
+            "samesite": self.get_cookie_samesite(app),
+            "path": self.get_cookie_path(app),
+            "domain": self.get_cookie_domain(app),
+            "partitioned": is_partitioned,
+            "max_age": None,
+        }
+        return self.config(app).cookie_options(cookie_name, attributes)
+
+    def _explain(self, exchange: FlaskExchange, outcome: Outcome) -> None:
+        """Log, once per application, why browsers may not keep, or may give away, this cookie."""
+        explain_secure(exchange.environ, outcome)
+        app = exchange.app
+        is_open = any(not cookie.options.secure for cookie in outcome.cookies)
+        if is_open and not app.debug and not app.testing:
+            notices.say(
+                f"no Secure in {app.name} {id(app):x}",
+                exchange.cookie_name,
+                "it is not Secure, so browsers send it over plain http, where it can be copied; "
+                "set SESSION_COOKIE_SECURE = True",
             )
-            cached = self._engine = key, Engine(options)
-        return cached[1]
 
 
-def _under(attributes: CookieOptions, cookie: Cookie) -> Cookie:
-    if cookie.is_deletion:
-        return deletion(cookie.name, attributes)
-    age = attributes.max_age if isinstance(attributes.max_age, int) else None
-    return replace(cookie, options=attributes, max_age=age, expires=attributes.expires)
+def _apply(outcome: Outcome, headers: Headers) -> None:
+    """Put *outcome* on a response. Mostly something is only added, which is cheaper than setting all anew."""
+    before = list(headers)
+    after = outcome.added_to(before)
+    kept = len(before) if after[: len(before)] == before else 0
+    if not kept:
+        headers.clear()
+    for name, value in after[kept:]:
+        headers.add(name, value)
+
+
+def _is_sent(flag: object) -> bool:
+    """Tell whether Werkzeug, by which Flask sets cookies, would send such an attribute: even for 0."""
+    return flag is not None and flag is not False
+
+
+def _explain_late_use(session: FlaskSession, *, varies: bool) -> None:
+    """Log, once, what a streamed body did to the session after the headers had gone out."""
+    state = session.state
+    if state is None or state.destroyed:
+        return
+    name = session.exchange.cookie_name
+    if state.is_changed():
+        explain_loss(name)
+    elif state.accessed and not varies:
+        notices.say(
+            "read late",
+            name,
+            "it was first read after the response's headers had gone out, without Vary: Cookie; "
+            "read it before the first chunk of the body, or caches may show the response to others",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .machine import ENDS_WITHIN, Machine
+from .machine import ENDS_WITHIN, ROOT, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,11 +144,19 @@ def test_a_check_fails_where_the_demo_does(machine: Machine) -> None:
     assert "GET / answered 500" in run.stdout
 
 
-@pytest.mark.parametrize("name", ["flask", "django"])
-def test_a_demo_of_a_later_version_is_named_as_one(machine: Machine, name: str) -> None:
-    run = machine.run("demo", name)
+def test_the_flask_demo_is_found_and_so_is_the_package_that_has_its_name(machine: Machine) -> None:
+    for name in ("iron_wsgi", "iron_wsgi_flask", "example_projects/flask_login"):
+        shutil.copytree(ROOT / name, machine.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    run = machine.run("demo", "flask", "--check", "--port", "0")
+    assert run.returncode == 0, run.stderr
+    assert "GET / answered 200 OK: text/html" in run.stdout
+    assert "Its title: Start · iron_wsgi with Flask" in run.stdout
+
+
+def test_a_demo_of_a_later_version_is_named_as_one(machine: Machine) -> None:
+    run = machine.run("demo", "django")
     assert run.returncode == 2
-    assert f"The {name} demo is not part of this version." in run.stderr
+    assert "The django demo is not part of this version." in run.stderr
 
 
 @pytest.mark.parametrize("words", [["rails"], ["--port", "many"], ["--port", "65536"], ["--port"]])

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from blinker import NamedSignal
+from flask import Flask
+from flask.json.tag import JSONTag
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from typing_extensions import assert_type
 
 from iron_wsgi import (
@@ -37,6 +41,15 @@ from iron_wsgi import (
 from iron_wsgi.engine import Engine
 from iron_wsgi.errors import RefusalReason, SealReason
 from iron_wsgi.testing import DictJar, FakeClock, dump_session, load_session
+from iron_wsgi_flask import (
+    FlaskSession,
+    IronSessionInterface,
+    session,
+    session_created,
+    session_destroyed,
+    session_refused,
+    session_renewed,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -225,6 +238,117 @@ assert_type(IronSessionMiddleware(app, options=options).sealer("magic-link"), Se
 sealed = seal.seal(b"octets", bytes(32), password_id="1", ttl=60, algorithm="aes-256-cbc", iterations=8192)
 assert_type(seal.unseal(sealed, seal.KeyPair(password, bytes(32))).plaintext, bytes)
 assert_type(seal.unseal(sealed, password).expires_at, float | None)
+
+
+# ---- Flask ----
+
+site = Flask(__name__)
+site.session_interface = IronSessionInterface()
+site.session_interface = IronSessionInterface(password)
+site.session_interface = IronSessionInterface(
+    password={1: password, 2: generate_password()},
+    seal_with=1,
+    cookie_name="__Host-session",
+    ttl=timedelta(days=14),
+    absolute_timeout=timedelta(days=90),
+    refresh_after=60,
+    accept=("flask", "secret-key", "next-iron-session"),
+    cookie_options={"secure": True, "samesite": "Strict"},
+    overflow="chunk",
+    max_chunks=4,
+    save_on_error=False,
+    skew=30.5,
+    generate_id=lambda: "id",
+    on_event=report,
+    clock=FakeClock(),
+    serializer="json",
+)
+IronSessionInterface(
+    Passwords.parse(password), cookie_options=CookieOptions(secure=False), serializer="tagged"
+)
+
+
+class Bytes:
+    def dumps(self, data: Any, /) -> bytes:
+        return repr(data).encode()
+
+    def loads(self, payload: bytes, /) -> Any:
+        return {"payload": payload}
+
+
+class TagSet(JSONTag):
+    key = " s"
+
+
+interface = IronSessionInterface(serializer=Bytes())
+assert_type(interface.sealer("magic-link").seal({"user_id": 7}, ttl=900), str)
+assert_type(interface.sealer("magic-link").unseal(token), dict[str, Any])
+
+
+class Wary(IronSessionInterface):
+    """Flask's small methods are the places to override."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return f"{app.name}-{super().get_cookie_name(app)}"
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return not app.debug
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
+        assert_type(super().get_expiration_time(app, session), datetime | None)
+        return None
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        return session.modified and not app.testing
+
+
+site.session_interface = Wary(ttl=900)
+
+
+@site.post("/sign-in")
+def sign_in() -> str:
+    assert_type(session, FlaskSession)
+    assert_type(session["user"], Any)
+    assert_type(session.get("user"), Any | None)
+    assert_type(session.permanent, bool)
+    assert_type(session.new, bool)
+    assert_type(session.modified, bool)
+    assert_type(session.accessed, bool)
+    assert_type(session.sid, str)
+    assert_type(session.size, int)
+    assert_type(session.expires_at, float | None)
+    session["user"] = {"id": 7}
+    session["cart"].append(1)
+    session.setdefault("visits", {"count": 0})["count"] += 1
+    session.permanent = True
+    session.modified = True
+    session.regenerate()
+    session.set_expiry(timedelta(days=30))
+    session.touch()
+    session.save()
+    session.destroy()
+    session.clear()
+    use(session)
+    interface.regenerate(session)
+    return session.sid
+
+
+def tell(sender: Flask, event: Event) -> None:
+    sender.logger.warning("%s", event.reason)
+
+
+session_refused.connect(tell)
+session_refused.connect(tell, site)
+for signal in (session_created, session_renewed, session_destroyed):
+    assert_type(signal, NamedSignal)
+
+
+with site.test_client() as client, client.session_transaction() as transaction:
+    assert_type(transaction, SessionMixin)
+    transaction["user"] = {"id": 7}
+
+theirs: SecureCookieSessionInterface = SecureCookieSessionInterface()
+site.session_interface = theirs
 
 
 # ---- errors ----

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from flask import Flask
+from flask.sessions import SessionMixin
+
 from iron_wsgi import (
     CookieOptions,
     EnvironJar,
@@ -21,6 +24,7 @@ from iron_wsgi import (
     unseal_data,
     with_iron_session,
 )
+from iron_wsgi_flask import FlaskSession, IronSessionInterface, session, session_refused
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -84,3 +88,45 @@ class Mine(Sealer):  # wrong
 
 class Shop(Session):  # a session may be given names
     pass
+
+
+IronSessionInterface(ttl="60")  # wrong
+IronSessionInterface(time_to_live=60)  # wrong
+IronSessionInterface(PASSWORD, "json")  # wrong
+IronSessionInterface(password=7)  # wrong
+IronSessionInterface(serializer="pickle")  # wrong
+IronSessionInterface(serializer=object())  # wrong
+IronSessionInterface(accept=("signed_cookies",))  # wrong
+IronSessionInterface(accept="flask")  # wrong
+IronSessionInterface(cookie_options=True)  # wrong
+IronSessionInterface(environ_key="session")  # wrong
+IronSessionInterface(overflow="truncate")  # wrong
+IronSessionInterface.sealer("links")  # wrong
+IronSessionInterface().sealer()  # wrong
+IronSessionInterface().sealer("links").seal({})  # wrong
+Flask(__name__).session_interface = IronSessionInterface  # wrong
+FlaskSession()  # wrong
+session_refused.connect()  # wrong
+
+
+def view() -> str:
+    session.user = 7  # wrong
+    session["again"] = session.user  # wrong
+    session[7] = "user"  # wrong
+    session.permanent = "yes"  # wrong
+    session.regenerate(True)  # wrong
+    session.set_expiry("tomorrow")  # wrong
+    session.sid = "mine"  # wrong
+    session.new = False  # wrong
+    return session.size  # wrong
+
+
+class Loose(IronSessionInterface):
+    def get_cookie_secure(self, app: Flask) -> str:  # wrong
+        return app.name
+
+    def should_set_cookie(self, app: Flask) -> bool:  # wrong
+        return app.debug
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> float:  # wrong
+        return app.debug + len(session)

@@ -625,9 +625,8 @@ def test_another_vault_decides_what_a_value_is(clock: FakeClock) -> None:
         def dump(self, state: State, /, *, expires_at: float | None) -> str:
             return f"{state.data['value']}-{expires_at}"
 
-    engine = Engine(
-        SessionOptions(password=PASSWORD, cookie_name="s", clock=clock, ttl=60), vault=PlainVault()
-    )
+    options = SessionOptions(password=PASSWORD, cookie_name="s", clock=clock, ttl=60)
+    engine = Engine(options, vault=lambda _options: PlainVault())
     state = engine.open(DictJar({"s": "abc"}))
     assert state.data == {"value": "abc"}
     state.modified = True

@@ -11,6 +11,7 @@ PASSWORD = "flask-T9xLkq2Wv7-rMzE4uYcHs0bAa8Dn1Gf"
 
 def make_app(**config: object) -> Flask:
     app = Flask(__name__)
+    app.config.update(SESSION_REFRESH_EACH_REQUEST=False)
     app.config.update(config)
 
     @app.post("/login")

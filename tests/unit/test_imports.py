@@ -26,6 +26,7 @@ FLOORS: Final = (
     ("exchange", "jars"),
     ("middleware",),
     ("__init__",),
+    ("inspection",),
     ("cli", "testing"),
     ("__main__",),
 )
@@ -51,7 +52,7 @@ NOT_FOR_CLIENTS: Final = {"middleware", "cli", "testing"}
 
 OUTSIDE: Final = {
     CORE: {"cryptography", "werkzeug"},
-    FLASK: {"flask", "werkzeug"},
+    FLASK: {"flask", "werkzeug", "blinker", "click", "itsdangerous"},  # the last three are Flask's own
     DJANGO: {"django"},
 }
 FOR_TYPES_OUTSIDE: Final = {"typing_extensions", "_typeshed"}

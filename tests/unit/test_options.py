@@ -111,7 +111,7 @@ def test_an_unknown_option_is_answered_with_the_right_one(name: str, answer: str
         ({"max_chunks": True}, "max_chunks must be an integer"),
         ({"max_chunks": 2.0}, "max_chunks must be an integer"),
         ({"accept": "next-iron-session"}, "accept must be a tuple of 'next-iron-session'"),
-        ({"accept": ("flask",)}, "accept must be a tuple of 'next-iron-session'"),
+        ({"accept": ("flusk",)}, "accept must be a tuple of 'next-iron-session'"),
         ({"accept": 5}, "accept must be a tuple of 'next-iron-session'"),
         ({"accept": [[]]}, "accept must be a tuple of 'next-iron-session'"),
         ({"auto_commit": 1}, "auto_commit must be True or False, not 1"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import pickle
 import subprocess
@@ -282,9 +283,13 @@ def test_iterations_must_be_those_that_the_seal_was_made_with() -> None:
 def test_encryption_and_integrity_may_have_iterations_of_their_own() -> None:
     text = seal.seal_at(b"{}", PASSWORD, expires_at=None, iterations=(3, 2))
     assert _unseal(text, iterations=(3, 2)) == b"{}"
-    for wrong in (2, (2, 2), (3, 3), (2, 3)):
+    for wrong in ((3, 3), (2, 3)):
         with pytest.raises(InvalidSeal):
             _unseal(text, iterations=wrong)
+    for wrong in (2, (2, 2)):
+        # The MAC is right, and what is decrypted under a wrong key may end in right padding.
+        with contextlib.suppress(InvalidSeal):
+            assert _unseal(text, iterations=wrong) != b"{}"
 
 
 @pytest.mark.parametrize(

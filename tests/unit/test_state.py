@@ -60,8 +60,6 @@ def test_a_new_session_has_changed_only_when_it_was_written_to() -> None:
 
 
 def test_a_state_shows_keys_and_flags_and_no_values() -> None:
-    state = State(
-        data={"user": "canary", "cart": ["canary"]}, accessed=True, sid="canary", meta={"sid": "canary"}
-    )
+    state = State(data={"user": "canary", "cart": ["canary"]}, accessed=True, meta={"sid": "canary"})
     assert repr(state) == "<State ['cart', 'user'] is_new accessed>"
     assert repr(State(is_new=False, modified=True, destroyed=True)) == "<State [] modified destroyed>"

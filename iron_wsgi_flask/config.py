@@ -1,0 +1,252 @@
+"""Flask's configuration, read as the options of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypedDict, final
+from urllib.parse import quote
+
+from iron_wsgi import ConfigError, CookieOptions, Event, Passwords, SessionOptions, generate_password
+from iron_wsgi.cookies import did_you_mean
+from iron_wsgi.engine import Engine
+from iron_wsgi.options import OPTIONS
+from iron_wsgi.payload import Serializer, StrictJSON
+from iron_wsgi.vault import SealVault
+
+from .login import follow_flask_login
+from .migration import FlaskCookie
+from .serializer import TaggedJSON
+from .signals import BY_KIND
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from iron_wsgi.events import EventHook
+    from iron_wsgi.options import Overflow
+    from iron_wsgi.sealer import Clock
+
+PREFIX: Final = "IRON_SESSION_"
+SECRET_KEY: Final = "secret-key"
+ACCEPTED: Final = ("next-iron-session", "flask", SECRET_KEY)
+SerializerName: TypeAlias = Literal["tagged", "json"]
+MANY: Final = 16
+"""Cookie names that an application may have engines for; one whose names never end begins anew."""
+
+MANY_HEADERS: Final = 10_000
+"""Cookie headers that are remembered at a time; less than a megabyte."""
+
+
+class FlaskOptions(TypedDict, total=False):
+    """The keyword arguments of `IronSessionInterface` that are plain options. `OPTIONS` explains each."""
+
+    seal_with: int | None
+    cookie_name: str
+    ttl: float | timedelta
+    absolute_timeout: float | timedelta | None
+    refresh_after: float | timedelta | None
+    overflow: Overflow
+    max_chunks: int
+    accept: tuple[Literal["next-iron-session", "flask", "secret-key"], ...]
+    auto_commit: bool
+    save_on_error: bool
+    skew: float | timedelta
+    iterations: int
+    generate_id: Callable[[], str] | None
+    on_event: EventHook | None
+    clock: Clock | None
+
+
+# What flask.session stands for needs no place in the environ, and the interface has its serializer.
+NAMES: Final = tuple(option.name for option in OPTIONS if option.name not in ("environ_key", "serializer"))
+KEYS: Final = tuple(PREFIX + name.upper() for name in NAMES)
+
+
+def serializer_of(given: SerializerName | Serializer | None) -> Serializer:
+    """Return a serializer: by its name, as it is, or the tagged one.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if given is None or given == "tagged":
+        return TaggedJSON()
+    if given == "json":
+        return StrictJSON()
+    if isinstance(given, str):
+        msg = f"serializer must be 'tagged', 'json' or an object with dumps and loads, not {given!r}"
+        raise ConfigError(msg)
+    return given
+
+
+def check_arguments(arguments: Mapping[str, Any]) -> None:
+    """Check what can be checked before there is an application.
+
+    Raises:
+        ConfigError: An option is unknown, or unusable.
+    """
+    for name in arguments:
+        if name not in NAMES:
+            msg = f"{name} {did_you_mean(name, NAMES)}"
+            raise ConfigError(msg)
+    accept = arguments.get("accept", ())
+    if not isinstance(accept, (tuple, list)):
+        msg = f"accept must be a tuple of {', '.join(map(repr, ACCEPTED))}, not {accept!r}"
+        raise ConfigError(msg)
+    if wrong := [name for name in accept if name not in ACCEPTED]:
+        msg = f"accept must be a tuple of {', '.join(map(repr, ACCEPTED))}, not {wrong[0]!r}"
+        raise ConfigError(msg)
+    options = {"cookie_name": "session", **arguments, "password": generate_password()}
+    options.pop("seal_with", None)  # which ids there are is known with the application's configuration
+    SessionOptions(**options)
+
+
+def attributes_of(cookie_options: Mapping[str, Any] | CookieOptions | None) -> dict[str, Any]:
+    """Return attributes of the cookie as a dict of its own."""
+    if isinstance(cookie_options, CookieOptions):
+        return asdict(cookie_options)
+    return dict(cookie_options or {})
+
+
+@final
+class Built(NamedTuple):
+    """What one configuration made for one cookie.
+
+    Attributes:
+        values: The values that it was built from.
+        engine: The engine.
+        is_permanent: Whether sessions outlive the browser unless they say otherwise: a ``ttl`` was chosen.
+        ending: Hashes of Cookie headers whose sessions are known to end with the browser.
+    """
+
+    values: list[Any]
+    engine: Engine
+    is_permanent: bool
+    ending: set[int]
+
+    def note_ending(self, header: int) -> None:
+        """Remember the hash of a Cookie header in `ending`, within bounds."""
+        if len(self.ending) >= MANY_HEADERS:
+            self.ending.clear()
+        self.ending.add(header)
+
+
+@final
+class AppConfig:
+    """How one application keeps its sessions: what its configuration says now, and what was built from it.
+
+    Flask's configuration may change at any time, so it is read for each session that is used; an engine
+    serves as long as the values are those that it was built from.
+    """
+
+    def __init__(self, app: Flask, arguments: Mapping[str, Any], serializer: Serializer) -> None:
+        """Read *app*'s configuration, in which *arguments* win."""
+        self._app = app
+        self._arguments = arguments
+        self._serializer = serializer
+        self._built: dict[str, Built] = {}
+        self._cookie_options: tuple[tuple[str, dict[str, Any]], CookieOptions] | None = None
+
+    def get(self, name: str) -> Any:
+        """Return an option as it was given: as an argument, or as ``IRON_SESSION_...``; else None."""
+        if name in self._arguments:
+            return self._arguments[name]
+        return self._app.config.get(PREFIX + name.upper())
+
+    @property
+    def has_password(self) -> bool:
+        """Whether there is anything to seal with."""
+        return bool(self._app.secret_key) or self.get("password") is not None
+
+    def built(self, cookie_name: str) -> Built:
+        """Return what the configuration, as it is now, makes for the cookie of this name.
+
+        Raises:
+            ConfigError: An option is unusable.
+        """
+        app, config = self._app, self._app.config
+        values = [
+            app.secret_key,
+            config.get("SECRET_KEY_FALLBACKS"),
+            app.permanent_session_lifetime,
+            *[config.get(key) for key in KEYS],
+        ]
+        built = self._built.get(cookie_name)
+        if built is None or built.values != values:
+            if len(self._built) >= MANY:
+                self._built.clear()
+            # Lists and dicts are copied, since they may be changed in place.
+            held = [copy(value) if isinstance(value, (dict, list)) else value for value in values]
+            is_permanent = self.get("ttl") is not None
+            built = self._built[cookie_name] = Built(held, self._build(cookie_name), is_permanent, set())
+        return built
+
+    def cookie_options(self, cookie_name: str, attributes: dict[str, Any]) -> CookieOptions:
+        """Return *attributes*, which Flask's keys gave, as they are after ``cookie_options`` had its say.
+
+        Raises:
+            ConfigError: Browsers would drop such a cookie.
+        """
+        chosen = attributes_of(self._app.config.get(f"{PREFIX}COOKIE_OPTIONS"))
+        chosen.update(self._arguments.get("cookie_options", {}))
+        if chosen.get("partitioned"):
+            chosen.setdefault("secure", True)  # as Werkzeug does for Flask's own key
+        attributes.update(chosen)
+        built = self._cookie_options
+        if built is None or built[0] != (cookie_name, attributes):
+            options = CookieOptions.parse({**attributes, **_as_werkzeug_writes(attributes)})
+            options.check_name(cookie_name)
+            built = self._cookie_options = (cookie_name, attributes), options
+        return built[1]
+
+    def _build(self, cookie_name: str) -> Engine:
+        for key in self._app.config:
+            if key.startswith(PREFIX) and key not in KEYS:
+                name = key.removeprefix(PREFIX).lower()
+                advice = "give it as IronSessionInterface(serializer=...)"
+                msg = f"{key}: {advice if name == 'serializer' else f'{name} {did_you_mean(name, NAMES)}'}"
+                raise ConfigError(msg)
+        given = {name: self.get(name) for name in NAMES}
+        options = {name: value for name, value in given.items() if value is not None}
+        options.pop("cookie_options", None)
+        accept = tuple(options.get("accept", ()))
+        # As an option, a lifetime of 0 would make sessions eternal; Flask's ends them at once.
+        lifetime = max(self._app.permanent_session_lifetime, timedelta(seconds=1))
+        options["ttl"] = options.get("ttl", lifetime)
+        options["cookie_name"] = cookie_name
+        options["password"] = self._passwords(options)
+        follow_flask_login(self._app)
+        options["accept"] = tuple(name for name in accept if name != SECRET_KEY)
+        options["serializer"] = self._serializer
+        options["on_event"] = partial(self._tell, options.get("on_event"))
+        options.setdefault("save_on_error", True)
+        tagged = self._serializer if isinstance(self._serializer, TaggedJSON) else TaggedJSON()
+        readers = {"flask": FlaskCookie(self._app, tagged)}
+        return Engine(SessionOptions(**options), vault=partial(SealVault, readers=readers))
+
+    def _passwords(self, options: dict[str, Any]) -> Passwords:
+        """Return the passwords: those given, or one from each secret key; or both, where old seals count."""
+        keys = [self._app.secret_key, *(self._app.config.get("SECRET_KEY_FALLBACKS") or ())]
+        secret_keys = [key for key in keys if key]
+        if "password" not in options:
+            return Passwords.from_secret_keys(secret_keys)
+        explicit = Passwords.parse(options["password"], seal_with=options.pop("seal_with", None))
+        if SECRET_KEY not in options.get("accept", ()) or not secret_keys:
+            return explicit
+        return explicit.followed_by(Passwords.from_secret_keys(secret_keys))
+
+    def _tell(self, hook: EventHook | None, event: Event) -> None:
+        try:
+            if hook is not None:
+                hook(event)
+        finally:
+            BY_KIND[event.kind].send(self._app, event=event)
+
+
+def _as_werkzeug_writes(attributes: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return path and domain as Werkzeug, by which Flask sets cookies, writes them in the header."""
+    written = {"path": quote(attributes["path"] or "/", safe="%!$&'()*+,/:=@")}
+    name = str(attributes["domain"] or "").partition(":")[0].lstrip(".")
+    return {**written, "domain": name.encode("idna").decode("ascii") or None}

@@ -1,0 +1,159 @@
+"""A session's cookie in one of Flask's requests."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, final
+
+from flask import current_app, has_app_context
+
+from iron_wsgi import ConfigError, CookieOptions, CookieTooLarge, Outcome
+from iron_wsgi.exchange import CookieExchange
+from iron_wsgi.jars import WaitingJar
+from iron_wsgi.sealer import epoch
+
+from .session import FlaskSession
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from flask import Flask
+    from typing_extensions import Unpack
+
+    from iron_wsgi.engine import Engine
+    from iron_wsgi.options import Options
+    from iron_wsgi.state import State
+
+    from .config import Built
+    from .interface import IronSessionInterface
+
+APPLICATION_WIDE = ("cookie_name", "cookie_options", "on_event")
+"""What Flask's configuration, the interface's methods and the signals decide for all sessions alike."""
+
+
+class Terms(NamedTuple):
+    """How one session is put into its cookie: under which attributes, and until when (epoch seconds)."""
+
+    cookie: CookieOptions
+    expires_at: float | None
+
+
+@final
+class FlaskExchange(CookieExchange):
+    """A session's cookie in one of Flask's requests. Nothing is parsed or built before it is needed."""
+
+    __slots__ = ("_built", "_engine", "app", "cookie_name", "environ", "interface")
+
+    jar: WaitingJar
+
+    def __init__(
+        self, interface: IronSessionInterface, app: Flask, environ: WSGIEnvironment, cookie_name: str
+    ) -> None:
+        """Read from *environ*. The request is not kept, because it leads back to the session."""
+        self.interface = interface
+        self.app = app
+        self.environ = environ
+        self.cookie_name = cookie_name
+        self.jar = WaitingJar(environ)
+        self._built: Built | None = None
+        self._engine: Engine | None = None
+
+    @property
+    def built(self) -> Built:
+        """What the configuration made, as it was when the session was first used."""
+        if self._built is None:
+            self._built = self.interface.config(self.app).built(self.cookie_name)
+        return self._built
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, which `update` may replace."""
+        if self._engine is None:
+            self._engine = self.built.engine
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def has_cookie(self) -> bool:
+        """Whether the request may have brought a cookie of the session's. Cheap, and never wrongly False."""
+        return self.cookie_name in self.environ.get("HTTP_COOKIE", "")
+
+    def is_known_to_end(self) -> bool:
+        """Tell whether these very cookies were opened before, and their session ends with the browser.
+
+        What a cookie holds never changes. So a session that nobody uses is opened once, and not at every
+        request, to learn that it is not one of those that Flask renews.
+        """
+        return hash(self.environ.get("HTTP_COOKIE")) in self.built.ending
+
+    def note_that_it_ends(self) -> None:
+        """Remember what `is_known_to_end` tells."""
+        self.built.note_ending(hash(self.environ.get("HTTP_COOKIE")))
+
+    def open(self) -> State:
+        """See `Engine.open`."""
+        with self._in_app():
+            return self.engine.open(self.jar)
+
+    def outcome(self, state: State, *, status: int = 200, renew: bool = False) -> Outcome:
+        """See `Engine.commit`; under the attributes that Flask's configuration gives the cookie.
+
+        Raises:
+            CookieTooLarge: Messages of ``flash()`` that no page shows are named where they are the cause.
+        """
+        if not renew and self.engine.is_idle(state):
+            return Outcome(vary=state.accessed, name=self.cookie_name)
+        cookie, expires_at = self._terms(state)
+        try:
+            with self._in_app():
+                return self.engine.commit(
+                    state, status=status, cookie=cookie, expires_at=expires_at, renew=renew
+                )
+        except CookieTooLarge as error:
+            if error.largest and error.largest[0][0] == "_flashes":
+                advice = "Messages of flash() stay in it until a page calls get_flashed_messages()."
+                error.args = (f"{error} {advice}",)
+            raise
+
+    def destroy(self, state: State) -> None:
+        """Delete the cookie now."""
+        cookie = self.interface.cookie_options(self.app, self.cookie_name)
+        self.jar.send(self.engine.destroy(state, cookie=cookie))
+
+    def size(self, state: State) -> int:
+        """See `Engine.size`."""
+        cookie, expires_at = self._terms(state)
+        with self._in_app():
+            return self.engine.size(state, cookie=cookie, expires_at=expires_at)
+
+    def update(self, **changes: Unpack[Options]) -> None:
+        """Go on with an engine that has other options.
+
+        Raises:
+            ConfigError: An option is not one session's to change, or is unusable.
+        """
+        for name in APPLICATION_WIDE:
+            if name in changes:
+                msg = f"{name} cannot be changed for one session; Flask's configuration decides it"
+                raise ConfigError(msg)
+        super().update(**changes)
+
+    def _terms(self, state: State) -> Terms:
+        cookie = self.interface.cookie_options(self.app, self.cookie_name)
+        if cookie.expires is not None or cookie.max_age is not None:
+            return Terms(cookie, None)
+        was_accessed = state.accessed
+        moment = self.interface.get_expiration_time(self.app, FlaskSession.opened(self, state))
+        state.accessed = was_accessed  # this was ours, and no access
+        if moment is None:
+            return Terms(cookie, None)
+        is_endless = self.engine.expiry(state) is None
+        return Terms(replace(cookie, expires=epoch(moment)), None if is_endless else epoch(moment))
+
+    def _in_app(self) -> AbstractContextManager[object]:
+        """Return the context that the serializer needs; tests open sessions outside of any."""
+        is_current = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]  # noqa: SLF001
+        return nullcontext() if is_current else self.app.app_context()
