@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from . import growth, javascript, requests, rivals, seals
+from . import flask_sessions, growth, gunicorn, javascript, requests, rivals, seals
 from .report import Group, document, table
 from .timing import QUICK, THOROUGH, Effort
 
@@ -17,6 +17,8 @@ PARTS: Final[dict[str, Callable[[Effort], Iterator[Group]]]] = {
     "javascript": javascript.groups,
     "growth": growth.groups,
     "requests": requests.groups,
+    "flask": flask_sessions.groups,
+    "gunicorn": gunicorn.groups,
 }
 
 

@@ -68,8 +68,8 @@ Flask's own key, else it has its default. For some the last two are not what the
 | `serializer` | `"tagged"`, which keeps Flask's types |
 | `save_on_error` | True, as Flask saves |
 
-A `ttl` that is given makes sessions permanent by default. `serializer` may also be `"json"`, the strict JSON,
-or an object with `dumps` and `loads`.
+With a `ttl` that is given the cookie outlives the browser by default. `serializer` may also be `"json"`, the
+strict JSON, or an object with `dumps` and `loads`.
 
 [The page about Flask](flask.md#configuration) says what each key means.
 

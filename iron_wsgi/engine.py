@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from .cookies import MAX_CHUNKS, Cookie, CookieJar, CookieOptions, chunk_name, deletion
 from .errors import ConfigError, CookieTooLarge, PayloadError, RefusalReason, Refused
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_CANDIDATES = 4  # values tried per request: tossed junk cannot sign a visitor out, nor cost much
 FOREVER = 34_560_000  # seconds; 400 days, the longest that browsers keep a cookie (RFC 6265bis 5.5)
+
+Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
+"""Why a value was not trusted, and the password id that it names."""
 
 # Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
 # read it.
@@ -63,12 +66,13 @@ class Engine:
         """
         candidates, came, is_flooded = self._candidates(jar)
         best: State | None = None
-        refusals: list[Refused] = []
+        refusals: list[Refusal] = []
         for value in candidates:
             try:
                 state = self._vault.load(value)
             except Refused as refused:
-                refusals.append(refused)
+                # Not the error itself: it knows this frame, and the list would close the circle.
+                refusals.append((refused.reason, refused.password_id))
                 continue
             if best is None or _end(state) > _end(best):
                 best = state
@@ -85,6 +89,7 @@ class Engine:
         status: int = 200,
         cookie: CookieOptions | None = None,
         expires_at: float | None = None,
+        cookie_expires: float | None = None,
         renew: bool = False,
     ) -> Outcome:
         """Say what the response must carry for *state*.
@@ -94,6 +99,7 @@ class Engine:
             status: The response's status code.
             cookie: Attributes to use instead of the options'.
             expires_at: When the seal expires (epoch seconds) instead of what the options say.
+            cookie_expires: When the browser drops the cookie (epoch seconds) instead of what *cookie* says.
             renew: Seal even if nothing changed, the data are empty, or ``auto_commit`` is off.
 
         Raises:
@@ -113,8 +119,8 @@ class Engine:
             state.modified = False
             return self._unwritten(state) if state.is_kept else self._deletion(state, attributes)
         # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
-        if write or (status != 304 and (renew or self._is_due(state))):
-            return self._written(state, attributes, expires_at, asked=write or renew)
+        if write or (status != 304 and (renew or self.is_due(state))):
+            return self._written(state, attributes, expires_at, cookie_expires, asked=write or renew)
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
         if state.refused and state.accessed and not state.is_kept and state.saved is None:
             return self._deletion(state, attributes)
@@ -127,9 +133,21 @@ class Engine:
             state.destroyed
             or state.saved is not None
             or is_refused
-            or self._is_due(state)
+            or self.is_due(state)
             or state.is_changed()
         )
+
+    def is_due(self, state: State) -> bool:
+        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after."""
+        if state.is_new or not state.accessed or not self.options.auto_commit:
+            return False
+        if state.is_outdated:
+            return True
+        after = self.options.refresh_after
+        if after is None or state.expires_at is None:
+            return False
+        renewed = self.expiry(state)
+        return renewed is not None and renewed - state.expires_at >= after
 
     def destroy(self, state: State, *, cookie: CookieOptions | None = None) -> Outcome:
         """End the session for good and say what deletes its cookie."""
@@ -151,12 +169,18 @@ class Engine:
         state.meta["iat"] = round(state.issued_at, 3)
 
     def size(
-        self, state: State, *, cookie: CookieOptions | None = None, expires_at: float | None = None
+        self,
+        state: State,
+        *,
+        cookie: CookieOptions | None = None,
+        expires_at: float | None = None,
+        cookie_expires: float | None = None,
     ) -> int:
         """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
         before = state.meta.copy(), state.decode
         try:
-            return len(self._whole(state, cookie or self.options.cookie_options, expires_at)[0].header)
+            attributes = cookie or self.options.cookie_options
+            return len(self._whole(state, attributes, expires_at, cookie_expires)[0].header)
         finally:
             state.meta, state.decode = before
 
@@ -199,50 +223,43 @@ class Engine:
         room = MAX_CANDIDATES - len(joined)
         return [*distinct[:room], *joined], tuple(came), len(distinct) > room
 
-    def _anonymous(self, refusals: Sequence[Refused]) -> State:
+    def _anonymous(self, refusals: Sequence[Refusal]) -> State:
         state = State(issued_at=self.now())
-        for refused in refusals:
+        for reason, password_id in refusals:
             event = Event(
                 kind="refused",
                 cookie_name=self.options.cookie_name,
-                reason=refused.reason,
-                password_id=refused.password_id,
+                reason=reason,
+                password_id=password_id,
             )
             self._reporter.report(event)
-            if refused.reason != "expired":
+            if reason != "expired":
                 notices.say(
-                    f"refused {refused.reason}",
+                    f"refused {reason}",
                     self.options.cookie_name,
-                    f"one was refused ({refused.reason}, password id {refused.password_id!r:.34}); "
-                    "the visitor is anonymous",
+                    f"one was refused ({reason}, password id {password_id!r:.34}); the visitor is anonymous",
                 )
         if refusals:
-            state.refused = refusals[0].reason
-            state.is_kept = any(refused.reason in KEPT for refused in refusals)
+            state.refused = refusals[0][0]
+            state.is_kept = any(reason in KEPT for reason, _ in refusals)
         return state
 
     # Writing.
 
-    def _is_due(self, state: State) -> bool:
-        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after."""
-        if state.is_new or not state.accessed or not self.options.auto_commit:
-            return False
-        if state.is_outdated:
-            return True
-        after = self.options.refresh_after
-        if after is None or state.expires_at is None:
-            return False
-        renewed = self.expiry(state)
-        return renewed is not None and renewed - state.expires_at >= after
-
     def _written(
-        self, state: State, attributes: CookieOptions, expires_at: float | None, *, asked: bool
+        self,
+        state: State,
+        attributes: CookieOptions,
+        expires_at: float | None,
+        cookie_expires: float | None,
+        *,
+        asked: bool,
     ) -> Outcome:
         """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
         is_change = state.is_changed()
         state.modified = True  # until it is written: a failure must not pass for a save
         try:
-            whole, end = self._whole(state, attributes, expires_at)
+            whole, end = self._whole(state, attributes, expires_at, cookie_expires)
             cookies = pack(whole, state, self.options)
         except (PayloadError, CookieTooLarge) as error:
             if asked:
@@ -259,20 +276,24 @@ class Engine:
         return state.saved
 
     def _whole(
-        self, state: State, attributes: CookieOptions, expires_at: float | None
+        self,
+        state: State,
+        attributes: CookieOptions,
+        expires_at: float | None,
+        cookie_expires: float | None,
     ) -> tuple[Cookie, float | None]:
         """Return the session as one cookie, of whatever size, and when its seal expires."""
         at = self.now()
         end = self.expiry(state, expires_at)
-        if expires_at is None and attributes.expires is not None and attributes.expires <= at:
+        if attributes.expires is not None and attributes.expires <= at:
             msg = "cookie_options: expires has passed, so browsers would drop the cookie"
             raise ConfigError(msg)
         cookie = Cookie(
             name=self.options.cookie_name,
             value=self._vault.dump(state, expires_at=end),
             options=attributes,
-            max_age=_max_age(state, attributes, end, at),
-            expires=attributes.expires,
+            max_age=_max_age(state, attributes, end, at) if cookie_expires is None else None,
+            expires=attributes.expires if cookie_expires is None else cookie_expires,
         )
         return cookie, end
 
@@ -296,7 +317,10 @@ class Engine:
         return Outcome(vary=True, name=self.options.cookie_name) if state.accessed else NOTHING
 
     def _report(self, kind: EventKind, state: State) -> None:
-        self._reporter.report(Event(kind=kind, cookie_name=self.options.cookie_name), sid=state.sid or None)
+        if self._reporter.is_heard(kind):  # asked before the session's id is hashed
+            self._reporter.report(
+                Event(kind=kind, cookie_name=self.options.cookie_name), sid=state.sid or None
+            )
 
 
 def _end(state: State) -> float:

@@ -134,6 +134,9 @@ def opaque(function: Callable[P, R]) -> Callable[P, R]:
             failure = error
         del args, kwargs
         failure.__traceback__ = failure.__cause__ = failure.__context__ = None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # the error knows this frame, and the frame would know the error
 
     return guarded

@@ -29,7 +29,7 @@ class Event:
         password_id: The id named by a refused value, unauthenticated; else None.
         session: A keyed hash of the session's id: the same for one id in all logs under one password, and of
             no use to anyone else. A session without a stamped id gets another at each write. None for a
-            refused value.
+            refused value, and for a new session without a stamped id.
     """
 
     kind: EventKind
@@ -49,14 +49,24 @@ class Reporter:
     __slots__ = ("_hook", "_key", "_make_key")
 
     def __init__(self, hook: EventHook | None, key: Callable[[], bytes]) -> None:
-        """Report to *hook*; *key* returns the key for hashes of ids, and is called when one is needed."""
+        """Report to *hook*; *key* returns the key for hashes of ids, and is called when one is needed.
+
+        A hook with a method ``is_heard(kind)`` is spared what nobody listens to.
+        """
         self._hook = hook
         self._make_key = key
         self._key = b""
 
+    def is_heard(self, kind: EventKind) -> bool:
+        """Tell whether anybody would notice an event of this kind."""
+        if self._hook is None or logger.isEnabledFor(logging.INFO):
+            return logger.isEnabledFor(logging.INFO)
+        ask: Callable[[EventKind], bool] | None = getattr(self._hook, "is_heard", None)
+        return ask is None or ask(kind)
+
     def report(self, event: Event, *, sid: str | None = None) -> None:
         """Report *event* about the session *sid*. A hook that fails is logged and changes nothing."""
-        if self._hook is None and not logger.isEnabledFor(logging.INFO):
+        if not self.is_heard(event.kind):
             return
         if sid is not None:
             self._key = self._key or self._make_key()

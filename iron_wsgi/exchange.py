@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 class CookieExchange:
     """One session's cookie in one HTTP exchange; implements `iron_wsgi.session.Exchange`."""
 
-    __slots__ = ("engine", "jar")
+    __slots__ = ("_given_jar", "engine")
 
     def __init__(self, engine: Engine, jar: CookieJar) -> None:
         """Read from and send to *jar*."""
         self.engine = engine
-        self.jar = jar
+        self._given_jar = jar
+
+    @property
+    def jar(self) -> CookieJar:
+        """How the exchange looks to the engine."""
+        return self._given_jar
 
     def open(self) -> State:
         """See `Engine.open`."""

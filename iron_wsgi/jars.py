@@ -45,20 +45,20 @@ class WaitingJar:
     leave every request to the garbage collector.
     """
 
-    __slots__ = ("_cookies", "_header", "is_closed", "outcome")
+    # One is made for every request, and most end as they began.
+    _cookies: MultiDict[str, str] | None = None
+    is_closed = False
+    outcome = NOTHING
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         """Read from *environ*."""
-        self._header: str = environ.get("HTTP_COOKIE", "")
-        self._cookies: MultiDict[str, str] | None = None
-        self.is_closed = False
-        self.outcome = NOTHING
+        self.header: str = environ.get("HTTP_COOKIE", "")
 
     def read(self, name: str) -> Sequence[str]:
         """Return every value sent under *name*."""
         if self._cookies is None:
             # The raw text: Werkzeug's function of the environ fails on octets that are not UTF-8.
-            self._cookies = parse_cookie(self._header)
+            self._cookies = parse_cookie(self.header)
         # Most names asked for are missing, which Werkzeug's getlist meets with an exception.
         return self._cookies.getlist(name) if name in self._cookies else ()
 

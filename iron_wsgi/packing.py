@@ -35,8 +35,7 @@ def pack(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, 
 
 def _one(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
     stale = [name for name in state.came if name != whole.name]
-    first = chunk_name(whole.name, 0)
-    if options.overflow == "chunk" and first not in stale:
+    if options.overflow == "chunk" and (first := chunk_name(whole.name, 0)) not in stale:
         # A parallel response may just have written chunks; without name.0 they are never read.
         stale.append(first)
     return (whole, *(deletion(name, whole.options) for name in stale))

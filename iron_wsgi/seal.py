@@ -22,6 +22,8 @@ import time
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from .errors import ConfigError, ExpiredSeal, InvalidSeal, opaque
@@ -47,6 +49,7 @@ VERSION_MARK = "~2"  # iron-session 6 and 8 treat a seal without it as pre-versi
 SKEW = 60.0  # seconds; the peers' timestampSkewSec
 MAX_EXPIRATION_MS = 2**53 - 1  # what a JavaScript reader holds exactly
 
+_SHA256 = SHA256()
 _PKCS7 = PKCS7(128)
 _PASSWORD_ID = re.compile(r"[A-Za-z0-9_]*")
 _EXPIRATION = re.compile(rb"[1-9][0-9]{0,15}")
@@ -168,7 +171,7 @@ def seal_from_parts(
         (PREFIX.encode(), password_id.encode(), salt, _encode(iv), _encode(ciphertext), expiration)
     )
     salt = _salt(key.integrity if isinstance(key, KeyPair) else key, integrity_salt)
-    mac = hmac.digest(integrity_key(key, salt, iterations), signed, "sha256")
+    mac = _mac(integrity_key(key, salt, iterations), signed)
     return b"*".join((signed, salt, _encode(mac))).decode("ascii")
 
 
@@ -241,7 +244,7 @@ def unseal_at(
     """Open parsed *fields* at the given moment (epoch seconds). See `unseal`."""
     # 1. The MAC, before anything that it covers is looked at.
     mac_key = integrity_key(key, fields.integrity_salt, iterations)
-    mac = _encode(hmac.digest(mac_key, fields.signed, "sha256"))
+    mac = _encode(_mac(mac_key, fields.signed))
     if not hmac.compare_digest(mac, fields.mac):
         msg = "the seal was altered, or made under another password"
         raise InvalidSeal(msg)
@@ -255,6 +258,12 @@ def unseal_at(
     # 3. The ciphertext.
     aes_key = encryption_key(key, fields.encryption_salt, algorithm, iterations)
     return Unsealed(_decrypt(fields, aes_key, algorithm), expires_at)
+
+
+def _mac(key: bytes, octets: bytes) -> bytes:
+    mac = HMAC(key, _SHA256)
+    mac.update(octets)
+    return mac.finalize()
 
 
 def _salt(secret: str | bytes, salt: str) -> bytes:

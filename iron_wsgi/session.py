@@ -96,7 +96,10 @@ class Session(MutableMapping[str, Any]):
     def _open_alive(self) -> State:
         state = self._open()
         if state.destroyed:
-            msg = "the session was destroyed in this request; writing into it would sign the visitor in again"
+            msg = (
+                "the session was destroyed in this request; writing into it would sign the visitor in again. "
+                "To go on with an empty one use regenerate(clear=True)"
+            )
             raise SessionDestroyed(msg)
         return state
 
@@ -215,6 +218,7 @@ class Session(MutableMapping[str, Any]):
             self._open_to_write()
         elif self._state is not None:
             self._state.modified = False
+            self._lent.clear()  # nor are changes in nested values to be found
 
     @property
     def issued_at(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,13 @@ MAX_ID = 128
 
 FLASH_KEY = "_flash"
 """The member of the data that holds flash values."""
+
+
+_UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+def _as_json(values: dict[str, Any]) -> bytes:
+    return json.dumps(values).encode()
 
 
 @dataclass(slots=True)
@@ -46,6 +54,7 @@ class State:
         came: The names of the session's cookies on the request, chunks among them.
         decode: Returns a second decoding of what came in or was last written, to find changes in nested
             values.
+        encode: Returns values as they would be written, to compare them.
         lent: Keys whose values the application holds, and may change unseen; None where nobody keeps count.
         saved: What the last commit, save or destroy in this exchange asks of the response.
     """
@@ -64,6 +73,7 @@ class State:
     is_outdated: bool = False
     came: tuple[str, ...] = ()
     decode: Callable[[], dict[str, Any]] | None = None
+    encode: Callable[[dict[str, Any]], bytes] = _as_json
     lent: set[str] | None = None
     saved: Outcome | None = None
 
@@ -84,13 +94,16 @@ class State:
         if self.modified or self.decode is None or (self.lent is not None and not self.lent):
             return self.modified
         lent = self.data if self.lent is None else self.lent
-        values = {key: self.data[key] for key in lent if isinstance(self.data.get(key), (dict, list, tuple))}
+        values = {key: self.data[key] for key in lent if type(self.data.get(key)) not in _UNCHANGING}
         if not values:
             return False
         decoded = self.decode()
-        original = {key: decoded.get(key) for key in values}
-        # repr tells True from 1 and 1 from 1.0, which == does not. Tuples come back as lists.
-        return repr(values) != repr(original) and repr(_listed(values)) != repr(_listed(original))
+        original = {key: decoded[key] for key in values if key in decoded}
+        try:
+            # What would be written tells True from 1 and 1 from 1.0, which == does not.
+            return self.encode(values) != self.encode(original)
+        except Exception:  # noqa: BLE001 - a serializer may raise anything, for what only Node can write too
+            return repr(values) != repr(original)
 
     def settle(self) -> bool:
         """Compare for the last time, and keep the answer: what the application still holds counts no more."""
@@ -104,10 +117,3 @@ class State:
         flags = ("is_new", "accessed", "modified", "destroyed")
         shown = " ".join(flag for flag in flags if getattr(self, flag))
         return f"<State {sorted(map(str, self.data))} {shown}>"
-
-
-def _listed(value: Any) -> Any:
-    """Return *value* with lists in place of tuples."""
-    if isinstance(value, dict):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -7,7 +7,7 @@ from typing import Any, Protocol, final
 from urllib.parse import unquote
 
 from . import seal as fe26
-from .errors import ConfigError, PayloadError, Refused, SealError
+from .errors import ConfigError, PayloadError, RefusalReason, Refused, SealError
 from .options import SessionOptions
 from .sealer import MAX_SECONDS, now, password_for
 from .state import FLASH_KEY, MAX_ID, META_KEY, State
@@ -116,6 +116,7 @@ class SealVault:
             is_new=False,
             is_outdated=is_legacy or options.password.is_outdated(fields.password_id),
             decode=lambda: self._decode(opened.plaintext)[0],
+            encode=options.serializer.dumps,
         )
         if state.issued_at > at + options.skew:
             raise Refused("invalid", password_id=fields.password_id)
@@ -127,19 +128,19 @@ class SealVault:
 
     def _older(self, value: str, at: float) -> State:
         """Return the session of an older cookie, to be written back as a seal."""
-        refusals: list[Refused] = []
+        reasons: list[RefusalReason] = []
         for reader in self._readers:
             try:
                 state = reader.read(value, at=at)
             except Refused as refused:
-                refusals.append(refused)
+                reasons.append(refused.reason)
                 continue
             if self._is_too_old(state, at):
                 raise Refused("too-old")
             state.data.pop(META_KEY, None)
             state.is_new, state.is_outdated = False, True
             return state
-        raise refusals[0]
+        raise Refused(reasons[0])
 
     def _is_too_old(self, state: State, at: float) -> bool:
         timeout = self._options.absolute_timeout
@@ -171,6 +172,7 @@ class SealVault:
             iterations=options.iterations,
         )
         state.decode = lambda: self._decode(plaintext)[0]
+        state.encode = options.serializer.dumps
         return value + fe26.VERSION_MARK
 
     def encode(self, state: State) -> bytes:

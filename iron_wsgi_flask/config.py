@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
-from dataclasses import asdict
+from copy import deepcopy
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypedDict, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, final
 from urllib.parse import quote
 
 from iron_wsgi import ConfigError, CookieOptions, Event, Passwords, SessionOptions, generate_password
 from iron_wsgi.cookies import did_you_mean
 from iron_wsgi.engine import Engine
+from iron_wsgi.errors import opaque
 from iron_wsgi.options import OPTIONS
 from iron_wsgi.payload import Serializer, StrictJSON
 from iron_wsgi.vault import SealVault
 
 from .login import follow_flask_login
 from .migration import FlaskCookie
-from .serializer import TaggedJSON
+from .serializer import AppJSON, TaggedJSON
 from .signals import BY_KIND
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from iron_wsgi.events import EventHook
+    from iron_wsgi.events import EventHook, EventKind
     from iron_wsgi.options import Overflow
     from iron_wsgi.sealer import Clock
 
@@ -33,7 +34,11 @@ PREFIX: Final = "IRON_SESSION_"
 SECRET_KEY: Final = "secret-key"
 ACCEPTED: Final = ("next-iron-session", "flask", SECRET_KEY)
 SerializerName: TypeAlias = Literal["tagged", "json"]
-MANY: Final = 16
+SHORTEST: Final = timedelta(seconds=1)
+LONGEST: Final = timedelta(days=365_000)
+"""Lifetimes as an option can have them; Flask's are 0, or timedelta.max, here and there."""
+
+MANY: Final = 256
 """Cookie names that an application may have engines for; one whose names never end begins anew."""
 
 MANY_HEADERS: Final = 10_000
@@ -63,6 +68,8 @@ class FlaskOptions(TypedDict, total=False):
 # What flask.session stands for needs no place in the environ, and the interface has its serializer.
 NAMES: Final = tuple(option.name for option in OPTIONS if option.name not in ("environ_key", "serializer"))
 KEYS: Final = tuple(PREFIX + name.upper() for name in NAMES)
+DECISIVE: Final = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "PERMANENT_SESSION_LIFETIME", *KEYS)
+"""The keys of Flask's configuration that an engine is built from."""
 
 
 def serializer_of(given: SerializerName | Serializer | None) -> Serializer:
@@ -105,32 +112,26 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
 
 def attributes_of(cookie_options: Mapping[str, Any] | CookieOptions | None) -> dict[str, Any]:
     """Return attributes of the cookie as a dict of its own."""
-    if isinstance(cookie_options, CookieOptions):
-        return asdict(cookie_options)
-    return dict(cookie_options or {})
+    if cookie_options is None or isinstance(cookie_options, Mapping):
+        return dict(cookie_options or {})
+    return asdict(CookieOptions.parse(cookie_options))
 
 
 @final
-class Built(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Built:
     """What one configuration made for one cookie.
 
     Attributes:
         values: The values that it was built from.
         engine: The engine.
-        is_permanent: Whether sessions outlive the browser unless they say otherwise: a ``ttl`` was chosen.
-        ending: Hashes of Cookie headers whose sessions are known to end with the browser.
+        is_lasting: Whether cookies outlive the browser unless their session says otherwise: a ``ttl`` was
+            chosen.
     """
 
     values: list[Any]
     engine: Engine
-    is_permanent: bool
-    ending: set[int]
-
-    def note_ending(self, header: int) -> None:
-        """Remember the hash of a Cookie header in `ending`, within bounds."""
-        if len(self.ending) >= MANY_HEADERS:
-            self.ending.clear()
-        self.ending.add(header)
+    is_lasting: bool
 
 
 @final
@@ -141,12 +142,13 @@ class AppConfig:
     serves as long as the values are those that it was built from.
     """
 
-    def __init__(self, app: Flask, arguments: Mapping[str, Any], serializer: Serializer) -> None:
+    def __init__(self, app: Flask, arguments: Mapping[str, Any]) -> None:
         """Read *app*'s configuration, in which *arguments* win."""
         self._app = app
         self._arguments = arguments
-        self._serializer = serializer
         self._built: dict[str, Built] = {}
+        self._left: set[int] = set()
+        self._follows_login = False
         self._cookie_options: tuple[tuple[str, dict[str, Any]], CookieOptions] | None = None
 
     def get(self, name: str) -> Any:
@@ -160,27 +162,36 @@ class AppConfig:
         """Whether there is anything to seal with."""
         return bool(self._app.secret_key) or self.get("password") is not None
 
-    def built(self, cookie_name: str) -> Built:
+    def is_known_to_be_left(self, cookie_name: str, header: str) -> bool:
+        """Tell whether the session in a Cookie header is known to be none that Flask renews."""
+        return hash((cookie_name, header)) in self._left
+
+    def note_that_flask_leaves(self, cookie_name: str, header: str) -> None:
+        """Remember what `is_known_to_be_left` tells: by a hash, and within bounds."""
+        if len(self._left) >= MANY_HEADERS:
+            self._left.clear()
+        self._left.add(hash((cookie_name, header)))
+
+    @opaque
+    def built(self, cookie_name: str, serializer: Serializer) -> Built:
         """Return what the configuration, as it is now, makes for the cookie of this name.
 
         Raises:
             ConfigError: An option is unusable.
         """
         app, config = self._app, self._app.config
-        values = [
-            app.secret_key,
-            config.get("SECRET_KEY_FALLBACKS"),
-            app.permanent_session_lifetime,
-            *[config.get(key) for key in KEYS],
-        ]
+        if not self._follows_login and hasattr(app, "login_manager"):
+            self._follows_login = follow_flask_login(app)
+        values = [serializer, *map(config.get, DECISIVE)]
         built = self._built.get(cookie_name)
         if built is None or built.values != values:
             if len(self._built) >= MANY:
                 self._built.clear()
             # Lists and dicts are copied, since they may be changed in place.
-            held = [copy(value) if isinstance(value, (dict, list)) else value for value in values]
-            is_permanent = self.get("ttl") is not None
-            built = self._built[cookie_name] = Built(held, self._build(cookie_name), is_permanent, set())
+            held = [deepcopy(value) if isinstance(value, (dict, list)) else value for value in values]
+            engine = self._build(cookie_name, serializer)
+            built = self._built[cookie_name] = Built(held, engine, self.get("ttl") is not None)
+            self._left.clear()
         return built
 
     def cookie_options(self, cookie_name: str, attributes: dict[str, Any]) -> CookieOptions:
@@ -201,7 +212,7 @@ class AppConfig:
             built = self._cookie_options = (cookie_name, attributes), options
         return built[1]
 
-    def _build(self, cookie_name: str) -> Engine:
+    def _build(self, cookie_name: str, serializer: Serializer) -> Engine:
         for key in self._app.config:
             if key.startswith(PREFIX) and key not in KEYS:
                 name = key.removeprefix(PREFIX).lower()
@@ -211,42 +222,74 @@ class AppConfig:
         given = {name: self.get(name) for name in NAMES}
         options = {name: value for name, value in given.items() if value is not None}
         options.pop("cookie_options", None)
-        accept = tuple(options.get("accept", ()))
+        secret_keys = self._secret_keys()
         # As an option, a lifetime of 0 would make sessions eternal; Flask's ends them at once.
-        lifetime = max(self._app.permanent_session_lifetime, timedelta(seconds=1))
-        options["ttl"] = options.get("ttl", lifetime)
+        lifetime = min(max(self._app.permanent_session_lifetime, SHORTEST), LONGEST)
+        options.setdefault("ttl", lifetime)
         options["cookie_name"] = cookie_name
-        options["password"] = self._passwords(options)
-        follow_flask_login(self._app)
-        options["accept"] = tuple(name for name in accept if name != SECRET_KEY)
-        options["serializer"] = self._serializer
-        options["on_event"] = partial(self._tell, options.get("on_event"))
+        options["password"] = _passwords(options, secret_keys)
+        if isinstance(accept := options.get("accept"), (tuple, list)):
+            options["accept"] = tuple(name for name in accept if name != SECRET_KEY)
+        # A subclass of it may write and read in its own way.
+        if isinstance(serializer, TaggedJSON) and type(serializer) is TaggedJSON:
+            options["serializer"] = AppJSON(self._app, serializer)
+        else:
+            options["serializer"] = serializer
+        options["on_event"] = Teller(self._app, options.get("on_event"))
         options.setdefault("save_on_error", True)
-        tagged = self._serializer if isinstance(self._serializer, TaggedJSON) else TaggedJSON()
+        tagged = serializer if isinstance(serializer, TaggedJSON) else TaggedJSON()
         readers = {"flask": FlaskCookie(self._app, tagged)}
         return Engine(SessionOptions(**options), vault=partial(SealVault, readers=readers))
 
-    def _passwords(self, options: dict[str, Any]) -> Passwords:
-        """Return the passwords: those given, or one from each secret key; or both, where old seals count."""
-        keys = [self._app.secret_key, *(self._app.config.get("SECRET_KEY_FALLBACKS") or ())]
-        secret_keys = [key for key in keys if key]
-        if "password" not in options:
-            return Passwords.from_secret_keys(secret_keys)
-        explicit = Passwords.parse(options["password"], seal_with=options.pop("seal_with", None))
-        if SECRET_KEY not in options.get("accept", ()) or not secret_keys:
-            return explicit
-        return explicit.followed_by(Passwords.from_secret_keys(secret_keys))
+    def _secret_keys(self) -> list[str | bytes]:
+        fallbacks = self._app.config.get("SECRET_KEY_FALLBACKS") or ()
+        keys = [self._app.secret_key, *fallbacks]
+        # Of a string each character would be a key, and anybody could guess one.
+        if isinstance(fallbacks, (str, bytes)) or not all(
+            isinstance(key, (str, bytes)) for key in keys if key
+        ):
+            msg = "SECRET_KEY is a string or bytes, and SECRET_KEY_FALLBACKS a list of such"
+            raise ConfigError(msg)
+        return [key for key in keys if key]
 
-    def _tell(self, hook: EventHook | None, event: Event) -> None:
+
+@final
+class Teller:
+    """Tells an application's ``on_event``, and whoever listens to the signals, what happens to sessions."""
+
+    def __init__(self, app: Flask, hook: EventHook | None) -> None:
+        """Tell *hook*, and the receivers of *app*'s signals."""
+        self._app = app
+        self._hook = hook
+
+    def is_heard(self, kind: EventKind) -> bool:
+        """Tell whether anybody listens now; receivers come and go."""
+        return self._hook is not None or bool(BY_KIND[kind].receivers)
+
+    def __call__(self, event: Event) -> None:
+        """Tell *event*."""
         try:
-            if hook is not None:
-                hook(event)
+            if self._hook is not None:
+                self._hook(event)
         finally:
             BY_KIND[event.kind].send(self._app, event=event)
+
+
+def _passwords(options: dict[str, Any], secret_keys: list[str | bytes]) -> Passwords:
+    """Return the passwords: those given, or one from each secret key; or both, where old seals count."""
+    if "password" not in options:
+        return Passwords.from_secret_keys(secret_keys)
+    explicit = Passwords.parse(options["password"], seal_with=options.pop("seal_with", None))
+    if SECRET_KEY not in options.get("accept", ()) or not secret_keys:
+        return explicit
+    return explicit.followed_by(Passwords.from_secret_keys(secret_keys))
 
 
 def _as_werkzeug_writes(attributes: Mapping[str, Any]) -> dict[str, str | None]:
     """Return path and domain as Werkzeug, by which Flask sets cookies, writes them in the header."""
     written = {"path": quote(attributes["path"] or "/", safe="%!$&'()*+,/:=@")}
     name = str(attributes["domain"] or "").partition(":")[0].lstrip(".")
-    return {**written, "domain": name.encode("idna").decode("ascii") or None}
+    try:
+        return {**written, "domain": name.encode("idna").decode("ascii") or None}
+    except UnicodeError:
+        return {**written, "domain": name}  # which is refused, with the reason

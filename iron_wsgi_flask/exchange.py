@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from flask import current_app, has_app_context
-
 from iron_wsgi import ConfigError, CookieOptions, CookieTooLarge, Outcome
+from iron_wsgi.engine import FOREVER
 from iron_wsgi.exchange import CookieExchange
 from iron_wsgi.jars import WaitingJar
 from iron_wsgi.sealer import epoch
@@ -35,6 +32,7 @@ class Terms(NamedTuple):
     """How one session is put into its cookie: under which attributes, and until when (epoch seconds)."""
 
     cookie: CookieOptions
+    cookie_expires: float | None
     expires_at: float | None
 
 
@@ -42,9 +40,11 @@ class Terms(NamedTuple):
 class FlaskExchange(CookieExchange):
     """A session's cookie in one of Flask's requests. Nothing is parsed or built before it is needed."""
 
-    __slots__ = ("_built", "_engine", "app", "cookie_name", "environ", "interface")
-
-    jar: WaitingJar
+    # One is made for every request, and most end as they began.
+    _jar: WaitingJar | None = None
+    _is_closed = False
+    _built: Built | None = None
+    _engine: Engine | None = None
 
     def __init__(
         self, interface: IronSessionInterface, app: Flask, environ: WSGIEnvironment, cookie_name: str
@@ -54,15 +54,27 @@ class FlaskExchange(CookieExchange):
         self.app = app
         self.environ = environ
         self.cookie_name = cookie_name
-        self.jar = WaitingJar(environ)
-        self._built: Built | None = None
-        self._engine: Engine | None = None
+
+    @property
+    def jar(self) -> WaitingJar:
+        """The request's cookies, and what is to be sent."""
+        if self._jar is None:
+            self._jar = WaitingJar(self.environ)
+            self._jar.is_closed = self._is_closed
+        return self._jar
+
+    def close(self) -> None:
+        """Let the headers go: nothing can be sent any more."""
+        self._is_closed = True
+        if self._jar is not None:
+            self._jar.is_closed = True
 
     @property
     def built(self) -> Built:
         """What the configuration made, as it was when the session was first used."""
         if self._built is None:
-            self._built = self.interface.config(self.app).built(self.cookie_name)
+            interface = self.interface
+            self._built = interface.config(self.app).built(self.cookie_name, interface.serializer)
         return self._built
 
     @property
@@ -81,22 +93,17 @@ class FlaskExchange(CookieExchange):
         """Whether the request may have brought a cookie of the session's. Cheap, and never wrongly False."""
         return self.cookie_name in self.environ.get("HTTP_COOKIE", "")
 
-    def is_known_to_end(self) -> bool:
-        """Tell whether these very cookies were opened before, and their session ends with the browser.
+    def is_known_to_be_left(self) -> bool:
+        """Tell whether these very cookies were opened before, and their session is not permanent.
 
         What a cookie holds never changes. So a session that nobody uses is opened once, and not at every
         request, to learn that it is not one of those that Flask renews.
         """
-        return hash(self.environ.get("HTTP_COOKIE")) in self.built.ending
+        return self.interface.config(self.app).is_known_to_be_left(self.cookie_name, self.jar.header)
 
-    def note_that_it_ends(self) -> None:
-        """Remember what `is_known_to_end` tells."""
-        self.built.note_ending(hash(self.environ.get("HTTP_COOKIE")))
-
-    def open(self) -> State:
-        """See `Engine.open`."""
-        with self._in_app():
-            return self.engine.open(self.jar)
+    def note_that_flask_leaves_it(self) -> None:
+        """Remember what `is_known_to_be_left` tells."""
+        self.interface.config(self.app).note_that_flask_leaves(self.cookie_name, self.jar.header)
 
     def outcome(self, state: State, *, status: int = 200, renew: bool = False) -> Outcome:
         """See `Engine.commit`; under the attributes that Flask's configuration gives the cookie.
@@ -106,12 +113,16 @@ class FlaskExchange(CookieExchange):
         """
         if not renew and self.engine.is_idle(state):
             return Outcome(vary=state.accessed, name=self.cookie_name)
-        cookie, expires_at = self._terms(state)
+        cookie, cookie_expires, expires_at = self._terms(state)
         try:
-            with self._in_app():
-                return self.engine.commit(
-                    state, status=status, cookie=cookie, expires_at=expires_at, renew=renew
-                )
+            return self.engine.commit(
+                state,
+                status=status,
+                cookie=cookie,
+                cookie_expires=cookie_expires,
+                expires_at=expires_at,
+                renew=renew,
+            )
         except CookieTooLarge as error:
             if error.largest and error.largest[0][0] == "_flashes":
                 advice = "Messages of flash() stay in it until a page calls get_flashed_messages()."
@@ -125,9 +136,8 @@ class FlaskExchange(CookieExchange):
 
     def size(self, state: State) -> int:
         """See `Engine.size`."""
-        cookie, expires_at = self._terms(state)
-        with self._in_app():
-            return self.engine.size(state, cookie=cookie, expires_at=expires_at)
+        cookie, cookie_expires, expires_at = self._terms(state)
+        return self.engine.size(state, cookie=cookie, expires_at=expires_at, cookie_expires=cookie_expires)
 
     def update(self, **changes: Unpack[Options]) -> None:
         """Go on with an engine that has other options.
@@ -144,16 +154,13 @@ class FlaskExchange(CookieExchange):
     def _terms(self, state: State) -> Terms:
         cookie = self.interface.cookie_options(self.app, self.cookie_name)
         if cookie.expires is not None or cookie.max_age is not None:
-            return Terms(cookie, None)
+            return Terms(cookie, None, None)
         was_accessed = state.accessed
         moment = self.interface.get_expiration_time(self.app, FlaskSession.opened(self, state))
         state.accessed = was_accessed  # this was ours, and no access
         if moment is None:
-            return Terms(cookie, None)
-        is_endless = self.engine.expiry(state) is None
-        return Terms(replace(cookie, expires=epoch(moment)), None if is_endless else epoch(moment))
-
-    def _in_app(self) -> AbstractContextManager[object]:
-        """Return the context that the serializer needs; tests open sessions outside of any."""
-        is_current = has_app_context() and current_app._get_current_object() is self.app  # type: ignore[attr-defined]  # noqa: SLF001
-        return nullcontext() if is_current else self.app.app_context()
+            return Terms(cookie, None, None)
+        end = epoch(moment)
+        # A cookie has an end even where its session has none.
+        is_endless = self.engine.expiry(state) is None and end >= self.now() + FOREVER - 1
+        return Terms(cookie, end, None if is_endless else end)

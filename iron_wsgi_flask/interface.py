@@ -48,8 +48,10 @@ class IronSessionInterface(SessionInterface):
 
     Attributes:
         serializer: What turns sessions into bytes; further types are taught as in Flask,
-            ``serializer.register(Tag)``.
+            ``serializer.register(Tag)``. As in Flask it may be set here, or in a subclass.
     """
+
+    serializer: Any = None
 
     @opaque
     def __init__(
@@ -69,8 +71,8 @@ class IronSessionInterface(SessionInterface):
                 datetimes. ``"json"`` is the strict JSON that JavaScript reads back equal. Or an object with
                 ``dumps`` and ``loads``.
             cookie_options: Attributes that win over ``SESSION_COOKIE_...``.
-            **options: The options, see `iron_wsgi.SessionOptions`; ``ttl`` makes sessions permanent by
-                default, and ``save_on_error`` is on, as Flask saves.
+            **options: The options, see `iron_wsgi.SessionOptions`. With ``ttl`` cookies outlive the browser
+                by default; ``save_on_error`` is on, as Flask saves.
 
         Raises:
             ConfigError: An option is unusable.
@@ -81,57 +83,67 @@ class IronSessionInterface(SessionInterface):
         if cookie_options is not None:
             arguments["cookie_options"] = attributes_of(cookie_options)
         check_arguments(arguments)
-        self.serializer = serializer_of(serializer)
+        if serializer is not None or self.serializer is None:
+            self.serializer = serializer_of(serializer)
         self._arguments = arguments
 
     # Flask's two.
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession | None:
         """Return the request's session, unopened; None if there is no key, as Flask then says."""
-        if not app.secret_key and not self.config(app).has_password:
+        if not app.config["SECRET_KEY"] and not self.config(app).has_password:
             return None
         return FlaskSession(FlaskExchange(self, app, request.environ, self.get_cookie_name(app)))
 
-    @opaque
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Put what the session asks for on *response*.
 
         Raises:
             CookieTooLarge: It does not fit; the browser keeps the old cookie.
-            PayloadError: A value cannot be written (``serializer="json"``).
+            PayloadError: A value cannot be written.
             ConfigError: The configuration asks for a cookie that browsers would drop.
         """
         if not isinstance(session, FlaskSession):
-            return
+            msg = f"an IronSessionInterface saves its own sessions, and this is a {type(session).__name__}"
+            raise TypeError(msg)
         exchange = session.exchange
         # 1. Nothing was done, and nothing came that could be due. A body that is still to come may yet do it.
-        is_idle = session.state is None and not session.accessed and not exchange.has_cookie
-        if is_idle and not response.is_streamed:
-            exchange.jar.is_closed = True
+        if session.is_untouched and not exchange.has_cookie and not response.is_streamed:
+            exchange.close()
             return
-        # 2. What the application did. All that follows is ours, and no access.
-        was_accessed, was_changed = session.accessed, session.settle()
-        # 3. What Flask's contract asks for; to know whether a session is permanent it must be opened.
-        is_wanted = self.should_set_cookie(app, session)
-        session.accessed = was_accessed
-        state = session.state
-        if state is None or not (was_accessed or is_wanted):
-            outcome = Outcome(vary=was_accessed)
-        elif was_changed and state.data and not is_wanted:  # an overridden should_set_cookie said no
-            outcome = state.saved or Outcome(vary=True)
-        else:
-            renew = is_wanted and not was_changed and bool(state.data)
-            outcome = exchange.outcome(state, status=response.status_code, renew=renew)
-        # 4. The way out.
-        exchange.jar.is_closed = True
+        try:
+            outcome = self._outcome(app, session, response.status_code)
+        except Exception:
+            # Flask sends the error's page all the same, and that may well show the session.
+            _apply(Outcome(vary=True), response.headers)
+            raise
+        exchange.close()
         if outcome.cookies:
             self._explain(exchange, outcome)
         if outcome.vary or outcome.cookies:
             _apply(outcome, response.headers)
         if response.is_streamed:
-            if state is not None:
-                state.modified = False  # it was settled; what is changed from here on comes too late
+            if session.state is not None:
+                session.state.modified = False  # it was settled; what is changed from here on comes too late
             response.call_on_close(partial(_explain_late_use, session, varies=outcome.vary))
+
+    @opaque
+    def _outcome(self, app: Flask, session: FlaskSession, status: int) -> Outcome:
+        """Say what the response must carry."""
+        # 2. What the application did. All that follows is ours, and no access.
+        was_accessed, was_changed = session.accessed, session.settle()
+        # 3. What Flask's contract asks for; to know whether a session is permanent it must be opened.
+        is_wanted = self.should_set_cookie(app, session)
+        if is_wanted and session.state is None:
+            len(session)  # opens it
+        session.accessed = was_accessed
+        state = session.state
+        if state is None or not (was_accessed or is_wanted):
+            return Outcome(vary=was_accessed)
+        if state.data and not is_wanted and not state.destroyed:
+            return state.saved or Outcome(vary=was_accessed)
+        renew = is_wanted and bool(state.data) and not was_changed and not session.is_due
+        return session.exchange.outcome(state, status=status, renew=renew)
 
     # Flask's small methods: the places to override.
 
@@ -156,10 +168,12 @@ class IronSessionInterface(SessionInterface):
         return session.cookie_expires
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Tell whether the session is to be written: changed, or permanent where Flask renews those."""
-        if session.modified or not app.config["SESSION_REFRESH_EACH_REQUEST"]:
-            return session.modified
-        return session.outlives_the_browser() if isinstance(session, FlaskSession) else session.permanent
+        """Tell whether the session is to be written: changed, due, or permanent where Flask renews those."""
+        if not isinstance(session, FlaskSession):
+            return super().should_set_cookie(app, session)
+        if session.modified or session.is_due:
+            return True
+        return bool(app.config["SESSION_REFRESH_EACH_REQUEST"]) and session.is_flasks_to_renew()
 
     # What is offered beside.
 
@@ -189,13 +203,13 @@ class IronSessionInterface(SessionInterface):
             ConfigError: An option is unusable, or there is no password.
         """
         cookie_name = IronSessionInterface.get_cookie_name(self, app)
-        return self.config(app).built(cookie_name).engine.options
+        return self.config(app).built(cookie_name, self.serializer).engine.options
 
     def config(self, app: Flask) -> AppConfig:
         """Return *app*'s configuration of sessions, made when it is first asked for."""
         configs: dict[IronSessionInterface, AppConfig] = app.extensions.setdefault("iron_wsgi", {})
         if self not in configs:
-            configs[self] = AppConfig(app, self._arguments, self.serializer)
+            configs[self] = AppConfig(app, self._arguments)
         return configs[self]
 
     def cookie_options(self, app: Flask, cookie_name: str) -> CookieOptions:

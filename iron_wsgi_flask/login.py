@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 from typing import TYPE_CHECKING, Any
 
 from flask import session
@@ -13,19 +13,28 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-def follow_flask_login(app: Flask) -> None:
-    """Regenerate *app*'s sessions when Flask-Login signs in or out, if *app* uses it (ASVS 5.0 7.2.4).
+def follow_flask_login(app: Flask) -> bool:
+    """Regenerate *app*'s sessions when Flask-Login, if it is in use, signs in or out (ASVS 5.0 7.2.4).
 
-    The data stay. Without it nothing is imported.
+    The data stay. Returns whether it is in use; if not, nothing is imported.
     """
-    if not hasattr(app, "login_manager"):
-        return
-    flask_login = import_module("flask_login")
-    for name in ("user_logged_in", "user_loaded_from_cookie", "user_logged_out"):
-        getattr(flask_login, name).connect(_regenerate, app)
+    flask_login: Any = sys.modules.get("flask_login")
+    if flask_login is None:
+        return False
+    flask_login.user_logged_in.connect(_regenerate, app)
+    flask_login.user_loaded_from_cookie.connect(_regenerate_alive, app)
+    flask_login.user_logged_out.connect(_regenerate_alive, app)
+    return True
 
 
 def _regenerate(_app: Flask, **_about: Any) -> None:
+    """Raise SessionDestroyed for a sign-in that would be lost."""
     current = session._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - a proxy's own way
-    if isinstance(current, FlaskSession) and not (current.state and current.state.destroyed):
+    if isinstance(current, FlaskSession):
         current.regenerate()
+
+
+def _regenerate_alive(app: Flask, **_about: Any) -> None:
+    current = session._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - a proxy's own way
+    if not (isinstance(current, FlaskSession) and current.state and current.state.destroyed):
+        _regenerate(app)

@@ -1,4 +1,4 @@
-"""The cookie of Flask's own session, read for the last time: ``accept=("flask",)``."""
+"""The cookie of Flask's own session, read until everybody has a seal: ``accept=("flask",)``."""
 
 from __future__ import annotations
 

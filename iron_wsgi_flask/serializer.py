@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from flask import current_app, has_app_context
 from flask.json.provider import DefaultJSONProvider
 from flask.json.tag import JSONTag, TagDateTime, TaggedJSONSerializer
 from werkzeug.http import parse_date
+
+from iron_wsgi import PayloadError
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -64,26 +68,59 @@ class TaggedJSON(TaggedJSONSerializer):
         return super().tag(value)
 
     def dumps(self, data: Any) -> bytes:  # type: ignore[override]  # Flask's returns text
-        """Return *data* as bytes."""
-        if _has_own_json():
-            return super().dumps(data).encode()
-        return _ENCODER.encode(self.tag(data)).encode()
+        """Return *data* as bytes, by the JSON of the current application."""
+        return super().dumps(data).encode()
 
     def loads(self, payload: bytes) -> Any:  # type: ignore[override]  # Flask's takes text
         """Return what *payload* holds."""
-        text = payload.decode()
-        return super().loads(text) if _has_own_json() else self._decoder.decode(text)
+        return super().loads(payload.decode())
+
+    def decode(self, payload: bytes) -> Any:
+        """Return what Flask's own JSON makes of *payload*: as `loads`, in one pass."""
+        return self._decoder.decode(payload.decode())
 
 
-def _has_own_json() -> bool:
-    """Tell whether the application has another JSON than Flask's."""
-    return has_app_context() and type(current_app.json) is not DefaultJSONProvider
+@final
+class AppJSON:
+    """Tagged JSON for one application: what has no tag is left to its ``app.json``, as Flask leaves it."""
 
+    __slots__ = ("_app", "_encoder", "_tagged")
 
-def _of_no_json_type(value: Any) -> Any:
-    """Return what the application's JSON makes of a type without a tag: a Decimal, a dataclass."""
-    provider: Any = current_app.json
-    return provider.default(value)
+    def __init__(self, app: Flask, tagged: TaggedJSON) -> None:
+        """Write and read for *app*, in its context or out of it."""
+        self._app = app
+        self._tagged = tagged
+        self._encoder = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=self._of_no_json_type)
 
+    def dumps(self, data: Any) -> bytes:
+        """Return *data* as bytes.
 
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=_of_no_json_type)
+        Raises:
+            PayloadError: Something in it has a type that neither a tag nor the application's JSON knows, or
+                holds itself. This is a TypeError too, as in Flask.
+        """
+        try:
+            if self._is_flasks():
+                return self._encoder.encode(self._tagged.tag(data)).encode()
+            with self._app.app_context():
+                return self._tagged.dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            problem = str(error)
+        raise PayloadError("session", f"cannot be written: {problem}")
+
+    def loads(self, payload: bytes) -> Any:
+        """Return what *payload* holds."""
+        if self._is_flasks():
+            return self._tagged.decode(payload)
+        with self._app.app_context():
+            return self._tagged.loads(payload)
+
+    def _is_flasks(self) -> bool:
+        """Tell whether the application's JSON is Flask's, as it comes: then what it does is known."""
+        provider = self._app.json
+        return type(provider) is DefaultJSONProvider and provider.sort_keys and provider.ensure_ascii
+
+    def _of_no_json_type(self, value: Any) -> Any:
+        """Return what the application's JSON makes of a type without a tag: a Decimal, a dataclass."""
+        provider: Any = self._app.json
+        return provider.default(value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from flask.sessions import SessionMixin
 
 from iron_wsgi import Session
 from iron_wsgi.engine import FOREVER
+from iron_wsgi.errors import opaque
 
 if TYPE_CHECKING:
     from iron_wsgi.state import State
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 PERMANENT_KEY: Final = "_permanent"
 """The member of the data that holds `FlaskSession.permanent`, as in Flask's own session."""
 
-FLASK_LOGIN_KEYS: Final = frozenset({"_remember", "_remember_seconds"})
-"""Flask-Login's notes to itself on its remember cookie, which it takes out before the response goes."""
+FLASK_LOGIN_KEYS: Final = frozenset({"_remember", "_remember_seconds", "_user_id", "_fresh", "_id"})
+"""All that Flask-Login may write while it signs out: it loads the user first, from the remember cookie."""
 
 
 class FlaskSession(Session, SessionMixin):
@@ -39,18 +40,18 @@ class FlaskSession(Session, SessionMixin):
     @property
     def exchange(self) -> FlaskExchange:
         """What the interface commits through."""
-        return cast("FlaskExchange", self._exchange)
+        return self._exchange  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
     # What Flask expects.
 
     @property
     def permanent(self) -> bool:
-        """Whether the cookie outlives the browser's session. False unless a ``ttl`` was chosen for us.
+        """What was set, else False. The cookie of such a session outlives the browser, and Flask renews it.
 
-        Kept in the session under ``_permanent``, as Flask keeps it.
+        Kept in the session under ``_permanent``, as Flask keeps it. Where a ``ttl`` was chosen the cookie
+        outlives the browser unless this was set to False.
         """
-        permanent = self._open().data.get(PERMANENT_KEY)
-        return self.exchange.built.is_permanent if permanent is None else bool(permanent)
+        return bool(self._open().data.get(PERMANENT_KEY))
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
@@ -88,44 +89,75 @@ class FlaskSession(Session, SessionMixin):
     # What the interface asks.
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nobody used the session, or as much as asked for it."""
+        return self._state is None and not self._is_asked_for
+
+    @property
     def cookie_expires(self) -> datetime | None:
         """When the cookie ends, as things are: with the seal; None for the end of the browser's session."""
         state = self._open()
-        if not self.permanent and not {"ttl", "exp"} & state.meta.keys():
+        is_lasting = bool(state.data.get(PERMANENT_KEY, self.exchange.built.is_lasting))
+        if not is_lasting and "ttl" not in state.meta and "exp" not in state.meta:
             return None
         end = self.exchange.engine.expiry(state)
         if end is None:
             end = self.exchange.now() + FOREVER
         return datetime.fromtimestamp(end, timezone.utc)
 
-    def outlives_the_browser(self) -> bool:
+    def is_flasks_to_renew(self) -> bool:
         """Tell what `permanent` tells, without opening a session whose very cookies were opened before."""
         if self._state is not None:
             return self.permanent
         exchange = self.exchange
-        if exchange.is_known_to_end():
+        if exchange.is_known_to_be_left():
             return False
         is_permanent = self.permanent
         if not is_permanent and not self.is_new:
-            exchange.note_that_it_ends()
+            exchange.note_that_flask_leaves_it()
         return is_permanent
 
     def settle(self) -> bool:
         """Say for the last time whether the session was changed, at the end of the request."""
-        changed = self._state is not None and not self._state.destroyed and self._state.settle()
+        if self._state is None or self._state.destroyed:
+            return False
+        changed = self._state.settle()
         if changed:
             object.__setattr__(self, "_was_modified", True)
         return changed
 
-    # A destroyed session. Flask-Login must still be able to end its own cookie, or the visitor is back.
+    @property
+    def is_due(self) -> bool:
+        """Whether the session is to be renewed though nothing changed, as for ``refresh_after``."""
+        return self._state is not None and self.exchange.engine.is_due(self._state)
 
+    # Signing out. Whatever is cleared, Flask-Login's note to end its remember cookie must stay until it is
+    # read, or the visitor is back at the next request. Nothing of a destroyed session is ever written.
+
+    @opaque
     def destroy(self) -> None:
         """End the session and delete its cookie. See `iron_wsgi.Session.destroy`."""
-        data = self._open().data
-        notes = {key: data[key] for key in FLASK_LOGIN_KEYS & data.keys()}
+        notes = self._notes()
         super().destroy()
-        data.update(notes)
+        self._open().data.update(notes)
 
+    def regenerate(self, *, clear: bool = False) -> None:
+        """Give the session a new id and a new time of issue. See `iron_wsgi.Session.regenerate`."""
+        notes = self._notes()
+        super().regenerate(clear=clear)
+        self._open().data.update(notes)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        notes = self._notes()
+        super().clear()
+        self._open().data.update(notes)
+
+    def _notes(self) -> dict[str, Any]:
+        is_ending = self._open().data.get("_remember") == "clear"
+        return {"_remember": "clear"} if is_ending else {}
+
+    @opaque
     def __setitem__(self, key: str, value: Any) -> None:
         """Set a value."""
         if key in FLASK_LOGIN_KEYS and self._open().destroyed:

@@ -241,17 +241,21 @@ def test_where_a_ttl_is_given_the_cookie_outlives_the_browser_whoever_wrote_it_l
         assert member.who() is None
 
 
-def test_where_a_ttl_is_given_flasks_refresh_renews_the_cookie_and_node_goes_by_it(
+def test_where_the_session_is_permanent_flasks_refresh_renews_the_cookie_and_node_goes_by_it(
     peers: Peers, peer: str
 ) -> None:
     with sites(peers, peer, node={}, flask={"ttl": TTL}) as (member, clock):
         member.sign_in("node", 7)
+        unused = member.seal
+        assert member.who() == 7
+        assert member.seal == unused
+        member.change("flask", _permanent=True)
         signed_in = member.seal
         clock.move(13 * DAY)
         assert member.who() == 7
         assert member.seal != signed_in
         clock.move(13 * DAY)
-        assert member.read("node") == {"user": {"id": 7}}
+        assert member.read("node") == {"user": {"id": 7}, "_permanent": True}
 
 
 def test_without_a_ttl_what_flask_writes_ends_with_the_browser_and_its_seal_as_flask_is_set(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["seals", "rivals", "javascript", "growth", "requests"]
+PARTS = ["seals", "rivals", "javascript", "growth", "requests", "flask", "gunicorn"]
 
 
 def benchmarks(*arguments: str, path: str | None = None) -> str:
@@ -46,7 +46,14 @@ def test_every_part_prints_every_line() -> None:
         assert (f"{verb} under 100 passwords", "1 password") in lines
     assert sum("forged" in group["title"] for group in groups) == 1
     assert sum("1 MiB" in group["title"] for group in groups) == 1
-    assert sum("does not touch" in group["title"] for group in groups) == 1
+    assert sum("does not touch its session" in group["title"] for group in groups) == 1
+    flask = {what for what, other in lines if other == "Flask's own"}
+    assert {"no cookie", "100 octets, SESSION_REFRESH_EACH_REQUEST=False"} < flask
+    assert {"100 octets, cookies seen before", "100 octets, cookies not seen before"} < flask
+    for verb in ("read", "write"):
+        for size in (100, 1000, 2500):
+            assert {f"{verb} {size} octets", f'{verb} {size} octets, serializer="json"'} < flask
+    assert sum("gunicorn" in group["title"] for group in groups) == 1
 
 
 def test_the_table_has_a_row_for_each_line_of_the_document() -> None:
@@ -61,6 +68,20 @@ def test_without_node_its_lines_say_that_they_were_left_out(tmp_path: Path) -> N
     assert len(rows) == 6
     assert all(row.endswith("left out") for row in rows)
     assert "Node 20 on PATH" in table
+
+
+def test_without_gunicorn_its_lines_say_that_they_were_left_out() -> None:
+    program = (
+        "import sys; sys.modules['gunicorn'] = None; "
+        "from benchmarks.__main__ import main; sys.exit(main(['gunicorn', '--quick']))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    rows = [row for row in run.stdout.splitlines() if "Flask's own" in row]
+    assert len(rows) == 3
+    assert all(row.endswith("left out") for row in rows)
+    assert "pip install gunicorn" in run.stdout
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -15,13 +15,13 @@ from iron_wsgi import (
     CookieTooLarge,
     ExpiredSeal,
     Passwords,
-    SealError,
     Sealer,
+    SealError,
     WeakPasswordWarning,
 )
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
-from iron_wsgi_flask.config import MANY, NAMES
+from iron_wsgi_flask.config import MANY, MANY_HEADERS, NAMES
 
 from .flask_site import ERRORS, Site, line, lines, look_away, put
 from .visitor import NEWER, NOW, OTHER, PASSWORD, attributes, ends_at, payload, sealed
@@ -60,12 +60,12 @@ MID_LIFE: Final[list[tuple[str, Any, Look, Any, Any]]] = [
     ("SESSION_COOKIE_NAME", "other", lambda place: name_of(place.visit(permanent)), "session", "other"),
     ("SESSION_COOKIE_DOMAIN", "example.com", lambda place: told(place).get("domain"), None, "example.com"),
     ("SESSION_COOKIE_PATH", "/shop", lambda place: told(place)["path"], "/", "/shop"),
-    ("APPLICATION_ROOT", "/root", lambda place: told(place)["path"], "/", "/root"),
+    ("APPLICATION_ROOT", "/app", lambda place: told(place)["path"], "/", "/app"),
     ("SESSION_COOKIE_HTTPONLY", False, lambda place: "httponly" in told(place), True, False),
     ("SESSION_COOKIE_SECURE", True, lambda place: "secure" in told(place), False, True),
     ("SESSION_COOKIE_SAMESITE", "Strict", lambda place: told(place).get("samesite"), None, "Strict"),
     ("SESSION_COOKIE_PARTITIONED", True, lambda place: "partitioned" in told(place), False, True),
-    ("PERMANENT_SESSION_LIFETIME", 60, lambda place: end_after(place), NOW + MONTH, NOW + 60),
+    ("PERMANENT_SESSION_LIFETIME", 60, end_after, NOW + MONTH, NOW + 60),
     (
         "SESSION_REFRESH_EACH_REQUEST",
         False,
@@ -84,7 +84,7 @@ def test_flasks_configuration_may_change_at_any_time(
 ) -> None:
     place = Site(IronSessionInterface(PASSWORD, clock=FakeClock()))
     assert look(place) == before
-    former = place.app.config[key]
+    former = place.app.config.get(key)
     place.app.config[key] = value
     assert look(place) == after
     place.app.config[key] = former
@@ -138,6 +138,8 @@ def sid(place: Site) -> str:
     return seen[0]
 
 
+JUST_OVER: Final = sealed({"user": 7}, expires_at=NOW - 30)
+LEGACY: Final = sealed({"persistent": {"user": 7}, "flash": {}})
 OWN: Final[list[tuple[str, Any, Look, Any]]] = [
     ("cookie_name", "mine", lambda place: name_of(place.visit(put(user=7))), "mine"),
     ("ttl", 60, end_after, NOW + 60),
@@ -159,8 +161,6 @@ OWN: Final[list[tuple[str, Any, Look, Any]]] = [
     ("on_event", None, lambda place: place.visit(put(user=7)).status_code, 200),
     ("seal_with", 1, emptied, {"user": 7}),
 ]
-JUST_OVER: Final = sealed({"user": 7}, expires_at=NOW - 30)
-LEGACY: Final = sealed({"persistent": {"user": 7}, "flash": {}})
 
 
 def failing(current: FlaskSession) -> None:
@@ -289,7 +289,10 @@ def test_a_published_password_warns() -> None:
         ({"SESSION_COOKIE_SAMESITE": "None"}, "needs secure=True"),
         ({"SESSION_COOKIE_SAMESITE": "sometimes"}, "samesite must be"),
         ({"SESSION_COOKIE_DOMAIN": "a b"}, "domain must be"),
+        ({"SESSION_COOKIE_DOMAIN": "x" * 64 + ".com"}, "domain must be"),
         ({"SESSION_COOKIE_NAME": "a;b"}, "cookie name"),
+        ({"SECRET_KEY_FALLBACKS": "another key"}, "SECRET_KEY_FALLBACKS a list"),
+        ({"SECRET_KEY_FALLBACKS": [7]}, "SECRET_KEY_FALLBACKS a list"),
     ],
     ids=str,
 )
@@ -363,8 +366,8 @@ def test_a_partitioned_cookie_is_secure(how: str) -> None:
 
 def test_flask_3_0_has_no_partitioned_and_no_fallbacks() -> None:
     place = Site(IronSessionInterface(), SECRET_KEY=KEY)
-    del place.app.config["SESSION_COOKIE_PARTITIONED"]
-    del place.app.config["SECRET_KEY_FALLBACKS"]
+    for key in ("SESSION_COOKIE_PARTITIONED", "SECRET_KEY_FALLBACKS"):
+        place.app.config.pop(key, None)
     assert "partitioned" not in told(place)
     assert place.finds()["user"] == 7
 
@@ -439,17 +442,29 @@ def test_any_number_of_names_needs_only_so_many_engines(place: Site) -> None:
     assert place.visit(lambda current: str(current["user"]), path="/?site=0").text == "0"
 
 
+def test_only_so_many_cookies_are_remembered_to_end_with_the_browser() -> None:
+    site = Site()
+    interface = site.app.session_interface
+    assert isinstance(interface, IronSessionInterface)
+    config = interface.config(site.app)
+    for number in range(MANY_HEADERS + 5):
+        config.note_that_flask_leaves("session", f"session={number}")
+    assert 0 < len(config._left) <= MANY_HEADERS
+    assert config.is_known_to_be_left("session", f"session={number}")
+    assert not config.is_known_to_be_left("other", f"session={number}")
+
+
 def test_an_engine_serves_until_the_configuration_changes() -> None:
     site = Site()
     interface = site.app.session_interface
     assert isinstance(interface, IronSessionInterface)
     config = interface.config(site.app)
-    engine = config.built("session").engine
+    engine = config.built("session", interface.serializer).engine
     site.visit(put(user=7))
     site.app.config["SESSION_COOKIE_PATH"] = "/x"
-    assert config.built("session").engine is engine
+    assert config.built("session", interface.serializer).engine is engine
     site.app.config["IRON_SESSION_TTL"] = 60
-    assert config.built("session").engine is not engine
+    assert config.built("session", interface.serializer).engine is not engine
 
 
 def test_secure_and_path_may_depend_on_the_request(place: Site) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final
 
 import pytest
 from flask import Response, stream_with_context
+from flask.json.provider import DefaultJSONProvider
 
 from iron_wsgi.events import notices
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
@@ -112,6 +114,35 @@ def test_a_late_reading_of_what_was_read_before_is_not_named(caplog: pytest.LogC
     place.visit(put(user=7))
     place.visit(stream(len, late=len))
     assert caplog.text == ""
+
+
+class Exact(DefaultJSONProvider):
+    """Reads numbers as they were written, in a notation of its own."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return "exact:" + super().dumps(obj, **kwargs)
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        assert isinstance(s, str)
+        return super().loads(s.removeprefix("exact:"), parse_float=Decimal, **kwargs)
+
+
+def test_a_late_reading_is_no_change_under_a_json_of_the_applications_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    place = Site()
+    place.app.json = Exact(place.app)
+    place.visit(put(prices=[1.5]))
+    found: list[Any] = []
+    place.visit(stream(len, late=lambda current: found.append(current["prices"])))
+    assert found == [[Decimal("1.5")]]
+    assert caplog.text == ""
+    with place.client.session_transaction() as current:
+        assert isinstance(current, FlaskSession)
+        assert current["prices"] == [Decimal("1.5")]
+        assert not current.modified
+        current["prices"].append(2)
+        assert current.modified
 
 
 def test_a_late_reading_is_not_named_where_the_response_varies_since_the_session_was_renewed(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 from flask import Flask, flash, get_flashed_messages
+from flask.json.provider import DefaultJSONProvider
 from flask.json.tag import JSONTag, TaggedJSONSerializer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,6 +197,76 @@ def test_what_cannot_be_written_is_an_error_and_the_old_cookie_stands() -> None:
     assert (response.status_code, lines(response), place.value) == (500, [], held)
 
 
+tagged = st.recursive(
+    plain | st.binary(max_size=8) | st.uuids() | st.text().map(Markup) | st.decimals(allow_nan=False),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.lists(children, max_size=3).map(tuple)
+        | st.dictionaries(
+            st.text(max_size=3) | st.sampled_from([" t", " t__", " di", " b"]), children, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(data=st.dictionaries(st.text(), tagged, max_size=4))
+def test_flasks_own_serializer_reads_and_writes_the_same(data: dict[str, Any]) -> None:
+    with Flask("site").app_context():
+        expected = TaggedJSONSerializer().dumps(data)
+        assert TaggedJSON().dumps(data) == expected.encode()
+        assert repr(TaggedJSON().loads(expected.encode())) == repr(TaggedJSONSerializer().loads(expected))
+
+
+@pytest.mark.parametrize("sort_keys", [True, False])
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_what_is_written_is_what_flasks_own_serializer_writes(
+    app: Flask,
+    sort_keys: bool,  # noqa: FBT001
+    ensure_ascii: bool,  # noqa: FBT001
+) -> None:
+    assert isinstance(app.json, DefaultJSONProvider)
+    app.json.sort_keys = sort_keys
+    app.json.ensure_ascii = ensure_ascii
+    data = {"z": "\u00e9", "b": {"y": (1, b"x"), "a": Markup("<i>")}, "a": [{"d": 1, "c": {" t": 1}}]}
+    expected = TaggedJSONSerializer().dumps(data)
+    assert TaggedJSON().dumps(data) == expected.encode()
+    assert repr(TaggedJSON().loads(expected.encode())) == repr(TaggedJSONSerializer().loads(expected))
+
+
+def test_keys_that_cannot_be_sorted_are_written_where_flask_is_told_not_to_sort() -> None:
+    place = Site()
+    assert isinstance(place.app.json, DefaultJSONProvider)
+    place.app.json.sort_keys = False
+    place.visit(put(b={"y": 1, 2: 3}, a=1))
+    assert repr(place.finds()) == "{'b': {'y': 1, '2': 3}, 'a': 1}"
+
+
+def test_a_default_of_the_applications_own_is_asked() -> None:
+    place = Site()
+    assert isinstance(place.app.json, DefaultJSONProvider)
+    place.app.json.default = sorted  # type: ignore[method-assign,assignment]
+    place.visit(put(tags={"b", "a"}))
+    assert place.finds() == {"tags": ["a", "b"]}
+
+
+def test_another_json_provider_is_used_for_sessions_as_in_flask() -> None:
+    class Loud(DefaultJSONProvider):
+        def dumps(self, obj: Any, **kwargs: Any) -> str:
+            return super().dumps(obj, **kwargs).upper()
+
+    place = Site()
+    place.app.json = Loud(place.app)
+    place.visit(put(user="me"))
+    assert payload(place.value) == {"USER": "ME"}
+
+
+def test_a_serializer_works_without_an_application_as_flasks_does() -> None:
+    data = {"price": Decimal("1.50"), "pair": (1, 2)}
+    assert TaggedJSON().dumps(data) == TaggedJSONSerializer().dumps(data).encode()
+    assert TaggedJSON().loads(TaggedJSON().dumps(data)) == {"price": "1.50", "pair": (1, 2)}
+
+
 # The strict one.
 
 
@@ -263,6 +334,12 @@ def test_a_serializer_of_ones_own_is_used() -> None:
     place.visit(put(user="me"))
     assert payload(place.value) == {"USER": "ME"}
     assert place.finds() == {"user": "me"}
+
+
+def test_a_subclass_may_bring_its_serializer() -> None:
+    kind = type("Strict", (IronSessionInterface,), {"serializer": StrictJSON()})
+    assert isinstance(kind(PASSWORD).serializer, StrictJSON)
+    assert isinstance(kind(PASSWORD, serializer="tagged").serializer, TaggedJSON)
 
 
 def test_serializers_are_named_or_given() -> None:

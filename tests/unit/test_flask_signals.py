@@ -95,7 +95,7 @@ def test_a_renewal_by_flask_is_signalled() -> None:
     clock = FakeClock()
     place = Site(IronSessionInterface(PASSWORD, clock=clock, ttl=600))
     ear = Ear(place.app)
-    place.visit(put(user=7))
+    place.visit(put(user=7, _permanent=True))
     clock.advance(60)
     place.visit()
     assert ear.kinds() == ["created", "renewed"]

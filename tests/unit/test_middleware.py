@@ -286,7 +286,7 @@ def _profile(app: App, cookie: str) -> tuple[Counter[str], Server]:
 
 WORK = (
     "parse_cookie",
-    "pbkdf2",
+    "keys._derive",
     "digest",
     "urandom",
     "json.",
