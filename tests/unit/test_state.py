@@ -63,3 +63,24 @@ def test_a_state_shows_keys_and_flags_and_no_values() -> None:
     state = State(data={"user": "canary", "cart": ["canary"]}, accessed=True, meta={"sid": "canary"})
     assert repr(state) == "<State ['cart', 'user'] is_new accessed>"
     assert repr(State(is_new=False, modified=True, destroyed=True)) == "<State [] modified destroyed>"
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_a_settled_state_keeps_its_answer_whatever_changes_unseen_afterwards(*, is_counted: bool) -> None:
+    state, changed = _opened({"cart": [1]}), _opened({"cart": [1]})
+    for one in (state, changed):
+        one.lent = {"cart"} if is_counted else None
+    changed.data["cart"].append(2)
+    assert not state.settle()
+    assert changed.settle()
+    assert changed.modified
+    if is_counted:
+        state.data["cart"].append(2)
+        assert not state.is_changed()
+
+
+def test_a_value_that_cannot_be_written_is_compared_by_what_it_shows() -> None:
+    state = _opened({"odd": {1, 2}})
+    assert not state.is_changed()
+    state.data["odd"].add(3)
+    assert state.is_changed()
