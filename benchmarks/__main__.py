@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from . import flask_sessions, growth, gunicorn, javascript, requests, rivals, seals
+from . import django_sessions, flask_sessions, growth, gunicorn, javascript, requests, rivals, seals
 from .report import Group, document, table
 from .timing import QUICK, THOROUGH, Effort
 
@@ -18,6 +18,7 @@ PARTS: Final[dict[str, Callable[[Effort], Iterator[Group]]]] = {
     "growth": growth.groups,
     "requests": requests.groups,
     "flask": flask_sessions.groups,
+    "django": django_sessions.groups,
     "gunicorn": gunicorn.groups,
 }
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(DOCS.parent))
 from iron_wsgi import CookieOptions, cookies, options  # noqa: E402
 from iron_wsgi.options import OPTIONS, REQUIRED, Option, Options  # noqa: E402
 from iron_wsgi.payload import StrictJSON  # noqa: E402
+from iron_wsgi_django.conf import ACCEPTED, DEFAULT_SERIALIZER, ELSEWHERE, MIDDLEWARE_ONLY, NAMES  # noqa: E402
 from iron_wsgi_flask import IronSessionInterface  # noqa: E402
 from iron_wsgi_flask.config import KEYS, PREFIX  # noqa: E402
 from tests.interop import differences  # noqa: E402
@@ -36,7 +37,8 @@ CONFIGURATION = """\
 All options are keyword arguments, of `IronSessionMiddleware`, `get_iron_session`, `with_iron_session`,
 `apply_session`, `SessionOptions` and Flask's `IronSessionInterface` alike. They are checked when they are
 given: a wrong one is a `ConfigError` at start, not at a request. In Flask the application's configuration may
-give them too, under the key of the second column; it is checked when a session is first used.
+give them too, under the key of the second column; it is checked when a session is first used. In Django the
+settings give them, under the key of the third; `manage.py check` checks them.
 
 Durations are seconds or a `timedelta`.
 
@@ -44,8 +46,9 @@ Durations are seconds or a `timedelta`.
 
 {options}
 
-Of what `accept` names, `"flask"` and `"secret-key"` are for Flask alone. `"signed_cookies"` and `"db"` are
-reserved for Django; nothing reads them in this version, so they are refused.
+Of what `accept` names, Flask reads `"next-iron-session"`, `"flask"` and `"secret-key"`, Django
+{accepted},
+and the middleware for WSGI `"next-iron-session"` alone. What cannot be read is refused.
 
 ## The cookie
 
@@ -75,19 +78,23 @@ strict JSON, or an object with `dumps` and `loads`.
 
 ## Django
 
-`SESSION_ENGINE = "iron_wsgi_django.backend"`. Django's own session middleware sets the cookie, from Django's
-own settings.
+`IRON_SESSION` in the settings is a dictionary of options. What Django has a setting for comes from there, and
+is refused in `IRON_SESSION`. For some the default is not what the table above says:
 
-| Option | Where it comes from |
+| Option | If `IRON_SESSION` does not give it |
 |---|---|
-| `password` | `IRON_SESSION`, else derived from `SECRET_KEY` and its fallbacks |
-| `cookie_name` | `SESSION_COOKIE_NAME` |
-| `ttl` | `SESSION_COOKIE_AGE`, or what `request.session.set_expiry` says |
-| `serializer` | `SESSION_SERIALIZER` |
+| `password` | derived from `SECRET_KEY` and from each of `SECRET_KEY_FALLBACKS` |
+| `cookie_name` | `SESSION_COOKIE_NAME`, always |
+| `ttl` | `SESSION_COOKIE_AGE`, at least one second, or what `request.session.set_expiry` says |
+| `cookie_options` | `SESSION_COOKIE_...`; `IRON_SESSION` may add `{{"partitioned": True}}` and nothing else |
+| `serializer` | `SESSION_SERIALIZER`, by default `{serializer}` |
+| `generate_id` | 160 bits as 32 characters, so that they fit where Django's session keys do |
 
-`IRON_SESSION` in the settings may hold `password`, `seal_with`, `skew`, `iterations`, `accept` and
-`serializer`. What concerns the cookie, its lifetime and the moment of saving is Django's to decide, so every
-other option is refused there.
+`serializer` may also be `"json"`, the strict JSON, or an object with `dumps` and `loads`. With Django's own
+session middleware {middleware_only}
+have no effect; `overflow="chunk"` there is an error of `manage.py check`.
+
+[The page about Django](django.md#settings) says what each setting means.
 """
 
 DIFFERENCES = """\
@@ -118,8 +125,11 @@ def pages() -> dict[Path, str]:
     """Return each page's file and its text."""
     return {
         DOCS / "configuration.md": CONFIGURATION.format(
-            options=_table("Option", "Flask's key", rows=map(_option_row, OPTIONS)),
+            options=_table("Option", "In Flask", "In Django", rows=map(_option_row, OPTIONS)),
             attributes=_table("Attribute", rows=_attribute_rows()),
+            accepted=_listed(json.dumps(name) for name in ACCEPTED),
+            serializer=DEFAULT_SERIALIZER,
+            middleware_only=_listed(MIDDLEWARE_ONLY),
         ),
         DOCS / "differences.md": DIFFERENCES.format(
             seals=differences.markdown(differences.SEALS, differences.SEAL_COLUMNS),
@@ -138,6 +148,7 @@ def _option_row(option: Option) -> tuple[str, ...]:
     return (
         f"`{option.name}`",
         _flask_key(option),
+        _django_key(option),
         _code(_spelt_out(_annotations(Options)[option.name])),
         _default(option),
         option.help,
@@ -150,6 +161,16 @@ def _flask_key(option: Option) -> str:
         return _code(key)
     is_argument = option.name in inspect.signature(IronSessionInterface).parameters
     return "an argument only" if is_argument else "none"
+
+
+def _django_key(option: Option) -> str:
+    is_given = option.name in NAMES
+    return _code(f'IRON_SESSION["{option.name}"]' if is_given else ELSEWHERE[option.name])
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = (_code(name) for name in names)
+    return f"{', '.join(others)} and {last}"
 
 
 def _attribute_rows() -> Iterator[tuple[str, ...]]:

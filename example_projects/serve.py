@@ -26,9 +26,9 @@ FETCH_TIMEOUT: Final = 10  # seconds
 DEMOS: Final = {
     "wsgi": "example_projects.wsgi_playground.app",
     "flask": "example_projects.flask_login.demo",
+    "django": "example_projects.django_site.demo",
 }
 """The module of each demo: `application`, a WSGI callable, and `ACCOUNT`, a user's name and password."""
-LATER: Final = ("django",)
 
 
 class Arguments(NamedTuple):
@@ -46,15 +46,11 @@ def parse(arguments: list[str]) -> Arguments:
         SystemExit: It cannot be read (code 2), or help was asked for (code 0).
     """
     parser = argparse.ArgumentParser(prog="scripts/demo", description="Serve a demo on this machine.")
-    parser.add_argument(
-        "demo", nargs="?", choices=[*DEMOS, *LATER], default="wsgi", help="which one (default: wsgi)"
-    )
+    parser.add_argument("demo", nargs="?", choices=DEMOS, default="wsgi", help="which one (default: wsgi)")
     default = f"{FIRST_PORT} or the next free one"
     parser.add_argument("--port", type=int, metavar="N", help=f"this port and no other (default: {default})")
     parser.add_argument("--check", action="store_true", help="fetch the first page, say what came, and end")
     read = parser.parse_args(arguments)
-    if read.demo in LATER:
-        parser.exit(2, f"The {read.demo} demo is not part of this version. There is: {', '.join(DEMOS)}.\n")
     if read.port is not None and not 0 <= read.port <= 65535:
         parser.error(f"argument --port: {read.port} is not between 0 and 65535")
     return Arguments(read.demo, read.port, read.check)

@@ -119,26 +119,29 @@ class Engine:
             state.modified = False
             return self._unwritten(state) if state.is_kept else self._deletion(state, attributes)
         # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
-        if write or (status != 304 and (renew or self.is_due(state))):
+        if write or (status != 304 and (renew or self.is_due(state, expires_at=expires_at))):
             return self._written(state, attributes, expires_at, cookie_expires, asked=write or renew)
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
         if state.refused and state.accessed and not state.is_kept and state.saved is None:
             return self._deletion(state, attributes)
         return self._unwritten(state)
 
-    def is_idle(self, state: State) -> bool:
-        """Tell whether a commit would ask for no cookie, unless it is told to renew."""
+    def is_idle(self, state: State, *, expires_at: float | None = None) -> bool:
+        """Tell whether a commit with this *expires_at* would ask for no cookie, unless told to renew."""
         is_refused = state.refused is not None and not state.is_kept
         return not (
             state.destroyed
             or state.saved is not None
             or is_refused
-            or self.is_due(state)
+            or self.is_due(state, expires_at=expires_at)
             or state.is_changed()
         )
 
-    def is_due(self, state: State) -> bool:
-        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after."""
+    def is_due(self, state: State, *, expires_at: float | None = None) -> bool:
+        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after.
+
+        Its age is what a seal that expires at *expires_at*, if that is given, would live longer.
+        """
         if state.is_new or not state.accessed or not self.options.auto_commit:
             return False
         if state.is_outdated:
@@ -146,7 +149,7 @@ class Engine:
         after = self.options.refresh_after
         if after is None or state.expires_at is None:
             return False
-        renewed = self.expiry(state)
+        renewed = self.expiry(state, expires_at)
         return renewed is not None and renewed - state.expires_at >= after
 
     def destroy(self, state: State, *, cookie: CookieOptions | None = None) -> Outcome:

@@ -137,7 +137,9 @@ def explain_secure(environ: WSGIEnvironment, outcome: Outcome) -> None:
                 "plain http",
                 cookie.name,
                 "it is Secure and the request came over plain http, so browsers drop it. Behind a TLS proxy "
-                "pass the scheme on (werkzeug's ProxyFix); without TLS, set cookie_options={'secure': False}",
+                "pass the scheme on (werkzeug's ProxyFix, Django's "
+                "SECURE_PROXY_SSL_HEADER); without TLS, set cookie_options={'secure': False}, or "
+                "SESSION_COOKIE_SECURE = False in Flask and Django",
             )
 
 

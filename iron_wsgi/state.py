@@ -81,24 +81,27 @@ class State:
     def sid(self) -> str:
         """The session's id: the stamped one, or one from the seal's MAC; empty until a new session needs one.
 
-        From the MAC's octets, not its text: peers accept several spellings of one seal.
+        From the MAC's octets, not its text: peers accept several spellings of one seal. 32 characters, so
+        that it fits where Django's applications keep a session's key.
         """
         stamped: str = self.meta.get("sid", "")
         if stamped or not self.mac:
             return stamped
         octets = base64.urlsafe_b64decode(self.mac + b"=")
-        return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()[:24]).decode()
 
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
         if self.modified or self.decode is None or (self.lent is not None and not self.lent):
             return self.modified
         lent = self.data if self.lent is None else self.lent
-        values = {key: self.data[key] for key in lent if type(self.data.get(key)) not in _UNCHANGING}
+        # Each with keys of its own: a serializer may tell whether two strings are one object.
+        values = {
+            key: value for key, value in self.data.items() if key in lent and type(value) not in _UNCHANGING
+        }
         if not values:
             return False
-        decoded = self.decode()
-        original = {key: decoded[key] for key in values if key in decoded}
+        original = {key: value for key, value in self.decode().items() if key in values}
         try:
             # What would be written tells True from 1 and 1 from 1.0, which == does not.
             return self.encode(values) != self.encode(original)

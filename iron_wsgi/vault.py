@@ -176,9 +176,27 @@ class SealVault:
         return value + fe26.VERSION_MARK
 
     def encode(self, state: State) -> bytes:
-        """Return the payload of *state*."""
+        """Return the payload of *state*.
+
+        Raises:
+            PayloadError: The data cannot be written. Its message names the key, and no value.
+        """
         data = {**state.data, META_KEY: state.meta} if state.meta else state.data
-        return self._options.serializer.dumps(data)
+        try:
+            return self._options.serializer.dumps(data)
+        except PayloadError:
+            raise
+        except (TypeError, ValueError, RecursionError) as error:
+            problem = str(error)
+        raise PayloadError(self._place_of_trouble(data), f"cannot be written: {problem}")
+
+    def _place_of_trouble(self, data: dict[str, Any]) -> str:
+        for key, value in data.items():
+            try:
+                self._options.serializer.dumps({key: value})
+            except (TypeError, ValueError, RecursionError):  # noqa: PERF203 - once, and it fails anyway
+                return f"session.{key}"
+        return "session"
 
     def _decode(self, plaintext: bytes) -> tuple[dict[str, Any], dict[str, Any], bool]:
         """Return data, metadata, and whether the payload is next-iron-session's."""

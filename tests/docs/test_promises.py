@@ -66,6 +66,18 @@ def test_the_page_of_causes_quotes_every_log_line_that_explains_one_and_no_other
     assert [notice for notice in notices if not any(quote in notice for quote in quoted)] == []
 
 
+def test_the_table_of_system_checks_names_every_check_and_no_other() -> None:
+    named = re.findall(r"^\| `(iron_wsgi\.[EW]\d+)` \|", prose(DOCS / "django.md"), re.MULTILINE)
+    checks = ast.parse((ROOT / "iron_wsgi_django/checks.py").read_text(encoding="utf-8"))
+    given = [
+        ast.literal_eval(node.value)
+        for node in ast.walk(checks)
+        if isinstance(node, ast.keyword) and node.arg == "id"
+    ]
+    assert len(given) >= 20
+    assert named == sorted(given)
+
+
 def _notices() -> list[str]:
     """Return what the code logs once per process and cause; three dots stand for what is filled in."""
     return [

@@ -111,6 +111,8 @@ def _check_command(command: list[str], folder: Path) -> None:
             assert all(setup.has_option("options.extras_require", extra) for extra in extras)
         case [script, *_] if script.startswith(("scripts/", ".ci/")):
             assert os.access(ROOT / script, os.X_OK)
+        case ["python", "manage.py", verb, *_]:
+            _check_management_command(verb, [word for word in command if word.startswith("-")])
         case ["python" | ".venv/bin/python", "-m", module, *_]:
             assert importlib.util.find_spec(module), module
         case ["python" | "node", script, *_]:
@@ -120,3 +122,24 @@ def _check_command(command: list[str], folder: Path) -> None:
             pass
         case _:
             pytest.fail(f"no rule for checking {command[0]!r}; {folder}")
+
+
+def _check_management_command(verb: str, options: list[str]) -> None:
+    """Ask a project with our application in it, in a process of its own: its settings are the process's."""
+    project = (
+        "import sys\n"
+        "from django.conf import settings\n"
+        "from django.core.management import execute_from_command_line\n"
+        "settings.configure(INSTALLED_APPS=['iron_wsgi_django'])\n"
+        "execute_from_command_line(['manage.py', *sys.argv[1:]])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", project, verb, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert [option for option in options if option not in run.stdout] == []

@@ -288,7 +288,7 @@ def test_a_fresh_clone_serves_and_git_sees_no_change(tmp_path: Path) -> None:
     git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-C", str(checkout)]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "a clone"]):
         subprocess.run([*git, *words], env=environment, check=True)
-    for demo in ("wsgi", "flask"):
+    for demo in ("wsgi", "flask", "django"):
         run = subprocess.run(
             [checkout / "scripts" / "demo", demo, "--check"],
             cwd=tmp_path,

@@ -144,19 +144,19 @@ def test_a_check_fails_where_the_demo_does(machine: Machine) -> None:
     assert "GET / answered 500" in run.stdout
 
 
-def test_the_flask_demo_is_found_and_so_is_the_package_that_has_its_name(machine: Machine) -> None:
-    for name in ("iron_wsgi", "iron_wsgi_flask", "example_projects/flask_login"):
+@pytest.mark.parametrize(
+    ("demo", "project", "title"),
+    [("flask", "flask_login", "iron_wsgi with Flask"), ("django", "django_site", "iron_wsgi with Django")],
+)
+def test_a_frameworks_demo_is_found_and_so_is_the_package_that_has_its_name(
+    machine: Machine, demo: str, project: str, title: str
+) -> None:
+    for name in ("iron_wsgi", f"iron_wsgi_{demo}", f"example_projects/{project}"):
         shutil.copytree(ROOT / name, machine.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    run = machine.run("demo", "flask", "--check", "--port", "0")
+    run = machine.run("demo", demo, "--check", "--port", "0")
     assert run.returncode == 0, run.stderr
     assert "GET / answered 200 OK: text/html" in run.stdout
-    assert "Its title: Start · iron_wsgi with Flask" in run.stdout
-
-
-def test_a_demo_of_a_later_version_is_named_as_one(machine: Machine) -> None:
-    run = machine.run("demo", "django")
-    assert run.returncode == 2
-    assert "The django demo is not part of this version." in run.stderr
+    assert f"Its title: Start · {title}" in run.stdout
 
 
 @pytest.mark.parametrize("words", [["rails"], ["--port", "many"], ["--port", "65536"], ["--port"]])

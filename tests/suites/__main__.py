@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .environment import install_ours
+from .environment import NoPython, install_ours
 from .run import run
 from .table import SUITES
 from .verdict import examine
@@ -28,7 +28,12 @@ def main() -> int:
             install_ours(installed)
         for name in arguments.names or SUITES:
             suite = SUITES[name]
-            result, sentences = (run(suite, None), []) if arguments.stock else examine(suite, installed)
+            try:
+                result, sentences = (run(suite, None), []) if arguments.stock else examine(suite, installed)
+            except NoPython as missing:
+                sys.stdout.write(f"{name}: {missing}\n")
+                is_right = False
+                continue
             if result.having("failed"):
                 sys.stdout.write(result.output)
             sys.stdout.write(f"{name}: {result}\n" + "".join(f"  {one}\n" for one in sentences))

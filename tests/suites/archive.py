@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING
 from .pip import pip
 
 if TYPE_CHECKING:
-    from .table import Suite
+    from .suite import Suite
 
 
 class WrongArchive(Exception):
     """It is not what the table says, or reaches out of its folder."""
 
 
-def download(suite: Suite, folder: Path) -> Path:
+def download(suite: Suite, folder: Path, python: Path) -> Path:
     """Return the archive, from *folder* if an earlier run has left it there.
+
+    Args:
+        suite: Whose.
+        folder: Where it is kept.
+        python: An interpreter that the project supports: with others its archive is not even looked for.
 
     Raises:
         PipFailed: No archive of that version and checksum can be had.
@@ -33,7 +38,8 @@ def download(suite: Suite, folder: Path) -> Path:
             wanted.write_text(f"{suite.project}=={suite.version} --hash=sha256:{suite.sha256}\n")
             # pip runs the archive's build to learn its metadata; so it, too, must know the checksum.
             source = ("--no-deps", "--no-binary", suite.project, "--require-hashes")
-            pip("download", *source, "--dest", str(fetched), "--requirement", str(wanted))
+            where = ("--dest", str(fetched), "--requirement", str(wanted))
+            pip("download", *source, *where, python=python)
             (archive,) = fetched.iterdir()
             archive.replace(kept)
     return kept

@@ -1,9 +1,10 @@
-"""pip, the one that belongs to the tests: it fetches, and it installs into other environments."""
+"""pip: it fetches, and it installs into the environments of suites."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 WITHIN = 300  # seconds
 
@@ -12,21 +13,25 @@ class PipFailed(Exception):
     """The message ends with pip's last lines."""
 
 
-def pip(*arguments: str) -> None:
+def pip(*arguments: str, python: Path | None = None) -> None:
     """Run pip.
+
+    Args:
+        arguments: What to tell it.
+        python: An environment's; without it pip works on the one that the tests run in. An environment that
+            has no pip is served by the tests' own.
 
     Raises:
         PipFailed: It says no, or does not come to an end.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        *arguments,
-    ]
+    start = [sys.executable, "-m", "pip"]
+    if python is not None:
+        start = (
+            [str(python), "-m", "pip"]
+            if python.with_name("pip").exists()
+            else [*start, "--python", str(python)]
+        )
+    command = [*start, "--quiet", "--disable-pip-version-check", "--no-input", *arguments]
     try:
         run = subprocess.run(
             command,

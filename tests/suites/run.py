@@ -10,18 +10,18 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from .archive import download, unpack
-from .environment import environment
-from .table import Suite
+from .environment import Interpreter, environment, interpreter
+from .suite import Suite
 
 # Beside what the tests themselves are run with: it goes when that goes.
 KEPT: Final = Path(sys.prefix) / "suites"
 PLUGINS: Final = Path(__file__).parent / "plugins"
-WITHIN: Final = 300  # seconds
+WITHIN: Final = 270  # seconds
 FOREIGN: Final = ("PYTHON", "PYTEST_", "FLASK_", "DJANGO_", "IRON_", "COV_", "COVERAGE_")
 """Variables that begin so speak to the tests that are running, not to those that are about to be run."""
 
@@ -35,8 +35,10 @@ class Result:
     """What a run came to."""
 
     outcomes: Mapping[str, str]  # by the test's name: passed, skipped or failed
+    messages: Mapping[str, str] = field(default_factory=dict)  # by the test's name: what its failure says
     opened: int = 0  # sessions of ours
     sealed: int = 0  # responses that set a seal of ours
+    python: tuple[int, int] = sys.version_info[:2]  # it ran on
     output: str = ""
 
     def having(self, outcome: str) -> set[str]:
@@ -58,6 +60,19 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def prepare(suite: Suite) -> tuple[Interpreter, Path]:
+    """Return the Python of an environment for *suite*, and the archive. Only the first call takes time.
+
+    Raises:
+        NoPython: No interpreter here is new enough for the suite.
+        PipFailed: What the suite needs cannot be had.
+    """
+    base = interpreter(suite.oldest_python)
+    with _alone():
+        python = environment(KEPT / f"{suite.project}-{suite.version}", base, suite.requirements)
+        return python, download(suite, KEPT, python.path)
+
+
 def run(suite: Suite, ours: Path | None, *, only: Iterable[str] = ()) -> Result:
     """Run a suite.
 
@@ -67,13 +82,12 @@ def run(suite: Suite, ours: Path | None, *, only: Iterable[str] = ()) -> Result:
         only: The tests to run, all where it is empty.
 
     Raises:
+        NoPython: No interpreter here is new enough for the suite.
         PipFailed: What the suite needs cannot be had.
         WrongArchive: What was had is not what the table says.
         SuiteBroke: It did not come to an end.
     """
-    with _alone():
-        archive = download(suite, KEPT)
-        python = environment(KEPT / suite.name, suite.requirements)
+    python, archive = prepare(suite)
     with tempfile.TemporaryDirectory() as scratch:
         # Unpacked anew each time, so no run can change what the next one tests.
         folder = unpack(archive, suite.sha256, Path(scratch) / "source")
@@ -82,8 +96,9 @@ def run(suite: Suite, ours: Path | None, *, only: Iterable[str] = ()) -> Result:
         variables = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
         path = [str(PLUGINS), *([str(ours)] if ours else [])]
         variables |= {"PYTHONPATH": os.pathsep.join(path), "SUITE_REPORT": str(report)}
-        command = [str(python), *suite.command, *(suite.ours if ours else ()), *(sorted(only) or suite.tests)]
-        return _result(report, _output(command, folder, variables))
+        tests = sorted(only) or (*suite.tests, *(suite.added if ours else ()))
+        command = [str(python.path), *suite.command, *(suite.ours if ours else ()), *tests]
+        return _result(report, _output(command, folder, variables), python.version)
 
 
 def _output(command: list[str], folder: Path, variables: Mapping[str, str]) -> str:
@@ -104,9 +119,11 @@ def _output(command: list[str], folder: Path, variables: Mapping[str, str]) -> s
         raise SuiteBroke(f"it took over {WITHIN} s") from error
 
 
-def _result(report: Path, output: str) -> Result:
-    outcomes, sessions = report / "outcomes.json", report / "sessions.json"
-    if not outcomes.exists():
+def _result(report: Path, output: str, python: tuple[int, int]) -> Result:
+    outcomes, messages, sessions = (
+        json.loads(file.read_text()) if (file := report / f"{name}.json").exists() else {}
+        for name in ("outcomes", "messages", "sessions")
+    )
+    if not outcomes:
         raise SuiteBroke(output[-3000:])
-    counts = json.loads(sessions.read_text()) if sessions.exists() else {}
-    return Result(json.loads(outcomes.read_text()), **counts, output=output)
+    return Result(outcomes, messages, **sessions, python=python, output=output)

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from .archive import WrongArchive, unpack
+from .environment import NoPython, interpreter
 from .run import PLUGINS, Result
-from .table import SUITES, Suite
+from .suite import Difference, Suite
+from .table import SUITES
 from .verdict import differences
 
 if TYPE_CHECKING:
@@ -33,16 +35,30 @@ SUITE: Final = Suite(
     requirements=(),
     command=(),
     ours=(),
-    collected=4,
+    collected=6,
     skipped=1,
+    skipped_before={(3, 11): 1},
     known={"test_d": "the weather"},
+    different={"test_x": Difference("there are no rows", says="no such row")},
+    added=("theirs.ours",),
     opened=5,
     sealed=3,
 )
 OURS: Final = Result(
-    {"test_a": "passed", "test_b": "passed", "test_c": "skipped", "test_d": "failed"}, opened=5, sealed=3
+    {
+        "test_a": "passed",
+        "test_b": "passed",
+        "test_c": "skipped",
+        "test_d": "failed",
+        "test_e": "passed",
+        "test_x": "failed",
+    },
+    {"test_d": "AssertionError", "test_x": "LookupError: no such row"},
+    opened=5,
+    sealed=3,
+    python=(3, 11),
 )
-STOCK: Final = Result({"test_d": "failed"})
+STOCK: Final = Result({"test_d": "failed", "test_x": "passed"})
 
 TESTS: Final = """
 import pytest
@@ -86,7 +102,16 @@ def test_a_suite_and_what_it_needs_are_pinned(name: str) -> None:
     # What is tested is of the version that the tests are of.
     assert f"{suite.project.lower().replace('_', '-')}=={suite.version}" in suite.requirements
     assert all(suite.known.values())
+    assert all(one.why and one.says for one in suite.different.values())
     assert min(suite.collected, suite.opened, suite.sealed) > 0
+
+
+def test_suites_of_one_version_share_what_they_need() -> None:
+    needs = {
+        (suite.project, suite.version, suite.sha256, suite.requirements, suite.oldest_python)
+        for suite in SUITES.values()
+    }
+    assert len(needs) == len({(suite.project, suite.version) for suite in SUITES.values()})
 
 
 def test_no_file_names_an_address() -> None:
@@ -124,8 +149,8 @@ def test_a_run_that_is_as_expected_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("ours", "stock", "found"),
     [
-        pytest.param(Result({}, opened=5, sealed=3), STOCK, "0 tests collected, not 4", id="nothing was run"),
-        pytest.param(_with({"test_e": "passed"}), STOCK, "5 tests collected, not 4", id="one more"),
+        pytest.param(Result({}, opened=5, sealed=3), STOCK, "0 tests collected, not 6", id="nothing was run"),
+        pytest.param(_with({"test_f": "passed"}), STOCK, "7 tests collected, not 6", id="one more"),
         pytest.param(_with({"test_a": "skipped"}), STOCK, "2 tests skipped, not 1", id="one left out"),
         pytest.param(
             _with({"test_a": "failed"}), STOCK, "test_a fails with our sessions only", id="one breaks"
@@ -141,9 +166,33 @@ def test_a_run_that_is_as_expected_is_accepted() -> None:
         ),
         pytest.param(
             OURS,
-            Result({"test_d": "passed"}),
+            Result({"test_d": "passed", "test_x": "passed"}),
             "test_d should fail without our sessions too",
             id="a known one is ours",
+        ),
+        pytest.param(
+            _with({"test_x": "passed"}), STOCK, "test_x should fail but does not", id="one differs no more"
+        ),
+        pytest.param(
+            replace(OURS, messages={"test_x": "OSError"}),
+            STOCK,
+            "test_x should fail otherwise: it says OSError",
+            id="one that differs breaks for another reason",
+        ),
+        pytest.param(
+            OURS,
+            Result({"test_d": "failed", "test_x": "failed"}),
+            "test_x should pass without our sessions",
+            id="one that differs breaks anyway",
+        ),
+        pytest.param(
+            OURS,
+            Result({"test_d": "failed"}),
+            "test_x should pass without our sessions",
+            id="one that differs was not run without ours",
+        ),
+        pytest.param(
+            replace(OURS, python=(3, 10)), STOCK, "1 tests skipped, not 2", id="an older Python skips none"
         ),
         pytest.param(
             replace(OURS, opened=0), STOCK, "only 0 sessions of ours were opened", id="never met ours"
@@ -153,6 +202,45 @@ def test_a_run_that_is_as_expected_is_accepted() -> None:
 )
 def test_a_run_that_is_not_as_expected_is_not_accepted(ours: Result, stock: Result, found: str) -> None:
     assert found in differences(SUITE, ours, stock)
+
+
+def test_a_test_of_ours_is_not_asked_for_without_our_sessions() -> None:
+    name = "theirs.ours.test_x"
+    suite = replace(SUITE, different={name: SUITE.different["test_x"]})
+    outcomes = {key: outcome for key, outcome in OURS.outcomes.items() if key != "test_x"}
+    ours = replace(OURS, outcomes=outcomes | {name: "failed"}, messages={name: "LookupError: no such row"})
+    assert differences(suite, ours, Result({"test_d": "failed"})) == []
+
+
+def test_a_suite_is_run_by_the_python_of_these_tests_if_that_is_new_enough() -> None:
+    found = interpreter(sys.version_info[:2])
+    assert (found.path, found.version) == (Path(sys.executable), sys.version_info[:2])
+
+
+@pytest.fixture
+def no_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the only folder on PATH, which is empty."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_a_suite_for_which_every_python_is_too_old_says_which_were_looked_for(no_python: Path) -> None:
+    assert no_python.exists()
+    with pytest.raises(
+        NoPython, match=r"Python 3\.12 or newer is needed: python3\.12 .*, python3\.14 is not"
+    ):
+        interpreter((3, 12), own=(3, 11))
+
+
+@pytest.mark.parametrize("folder", [".", "versions/3.13.1/bin"])
+def test_a_newer_python_is_found_where_there_is_one(no_python: Path, folder: str) -> None:
+    program = no_python / folder / "python3.13"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text("#!/bin/sh\necho Python 3.13.1\n")
+    program.chmod(0o755)
+    found = interpreter((3, 12), own=(3, 11))
+    assert (found.path, found.version) == (program, (3, 13))
 
 
 @pytest.mark.slow
@@ -169,4 +257,62 @@ def test_the_outcome_of_every_test_is_written_down_with_the_modules_that_do_not_
         "test_it.py::test_left_out": "skipped",
         "test_it.py::test_ends_badly": "failed",
         "test_lost.py": "failed",
+    }
+
+
+DJANGO_TESTS: Final = """
+import unittest
+from django.test import SimpleTestCase
+
+class Cases(SimpleTestCase):
+    def test_good(self): pass
+    def test_bad(self): self.assertEqual(1, 2)
+    def test_broken(self): raise OSError("a cable")
+    def test_left_out(self): self.skipTest("not here")
+    def test_one_part_is_bad(self):
+        for number in (1, 2, 3):
+            with self.subTest(number=number):
+                self.assertEqual(number, 1)
+    @unittest.expectedFailure
+    def test_bad_as_expected(self): self.assertEqual(1, 2)
+    @unittest.expectedFailure
+    def test_good_unexpectedly(self): pass
+    def test_ends_badly(self): self.addCleanup(open, "nowhere/at/all")
+
+@unittest.skip("not here")
+class LeftOut(SimpleTestCase):
+    def test_it(self): pass
+"""
+
+
+@pytest.mark.slow
+def test_the_outcome_of_every_test_of_djangos_is_written_down_with_what_failures_say(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(DJANGO_TESTS)
+    (tmp_path / "test_lost.py").write_text("import a_module_that_nobody_has\n")
+    (tmp_path / "the_settings.py").write_text("TEST_RUNNER = 'suite_django.outcomes.Runner'\n")
+    command = [sys.executable, "-m", "django", "test", "--settings=the_settings", "test_it", "test_lost"]
+    path = os.pathsep.join([str(PLUGINS), str(tmp_path)])
+    variables = os.environ | {"PYTHONPATH": path, "SUITE_REPORT": str(tmp_path)}
+    subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, timeout=60, check=False)
+    case = "test_it.Cases.test_"
+    assert json.loads((tmp_path / "outcomes.json").read_text()) == {
+        f"{case}good": "passed",
+        f"{case}bad": "failed",
+        f"{case}broken": "failed",
+        f"{case}left_out": "skipped",
+        f"{case}one_part_is_bad": "failed",
+        f"{case}bad_as_expected": "passed",
+        f"{case}good_unexpectedly": "failed",
+        f"{case}ends_badly": "failed",
+        "test_it.LeftOut.test_it": "skipped",
+        "unittest.loader._FailedTest.test_lost": "failed",
+    }
+    messages = json.loads((tmp_path / "messages.json").read_text())
+    assert messages[f"{case}bad"] == "AssertionError: 1 != 2"
+    assert messages[f"{case}broken"] == "OSError: a cable"
+    assert messages[f"{case}one_part_is_bad"] == "AssertionError: 2 != 1\nAssertionError: 3 != 1"
+    assert messages.keys() == {
+        name
+        for name, outcome in json.loads((tmp_path / "outcomes.json").read_text()).items()
+        if outcome == "failed"
     }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["seals", "rivals", "javascript", "growth", "requests", "flask", "gunicorn"]
+PARTS = ["seals", "rivals", "javascript", "growth", "requests", "flask", "django", "gunicorn"]
 
 
 def benchmarks(*arguments: str, path: str | None = None) -> str:
@@ -53,6 +53,10 @@ def test_every_part_prints_every_line() -> None:
     for verb in ("read", "write"):
         for size in (100, 1000, 2500):
             assert {f"{verb} {size} octets", f'{verb} {size} octets, serializer="json"'} < flask
+    django = {what for what, other in lines if other == "signed_cookies"}
+    for case in ("no cookie", "100 octets", "read 1000 octets", "write 2500 octets"):
+        assert {case, f"{case}, Django's own middleware"} < django
+        assert (case, "cached_db") in lines
     assert sum("gunicorn" in group["title"] for group in groups) == 1
 
 

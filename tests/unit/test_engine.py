@@ -194,6 +194,21 @@ def test_with_refresh_after_a_session_ends_when_it_was_idle_for_its_ttl(clock: F
     assert visitor.finds() == {}
 
 
+def test_with_refresh_after_a_session_is_as_old_as_the_expiry_it_would_be_given_says(
+    clock: FakeClock,
+) -> None:
+    engine = Engine(SessionOptions(password=PASSWORD, cookie_name="s", clock=clock, refresh_after=60))
+    cookies = {"s": sealed({"user": 7}, expires_at=NOW + 600)}
+    for expires_at, is_due in [(NOW + 659, False), (NOW + 660, True), (None, True)]:
+        state = engine.open(DictJar(cookies))
+        state.accessed = True
+        assert engine.is_idle(state, expires_at=expires_at) is not is_due
+        outcome = engine.commit(state, expires_at=expires_at)
+        assert bool(outcome.cookies) is is_due
+        if expires_at is not None and is_due:
+            assert ends_at(outcome.cookies[0].value) == expires_at
+
+
 def test_with_refresh_after_0_every_request_that_uses_the_session_renews_it(clock: FakeClock) -> None:
     visitor = Visitor(clock, refresh_after=0)
     visitor.visit(sign_in)

@@ -53,7 +53,7 @@ NOT_FOR_CLIENTS: Final = {"middleware", "cli", "testing"}
 OUTSIDE: Final = {
     CORE: {"cryptography", "werkzeug"},
     FLASK: {"flask", "werkzeug", "blinker", "click", "itsdangerous"},  # the last three are Flask's own
-    DJANGO: {"django"},
+    DJANGO: {"django", "asgiref", "pytest"},  # asgiref is Django's own; pytest is there where its plugin is
 }
 FOR_TYPES_OUTSIDE: Final = {"typing_extensions", "_typeshed"}
 

@@ -263,7 +263,7 @@ def test_a_seal_without_an_id_has_one_made_of_its_mac_in_whatever_spelling_it_co
     vault = _vault(clock)
     value = sealed({})
     mac = base64.urlsafe_b64decode(value.removesuffix("~2").rpartition("*")[2] + "=")
-    expected = base64.urlsafe_b64encode(hashlib.sha256(mac).digest()).decode().rstrip("=")
+    expected = base64.urlsafe_b64encode(hashlib.sha256(mac).digest()[:24]).decode()
     for spelling in (value, value + "x", value.removesuffix("~2"), quote(value, safe="")):
         assert vault.load(spelling).sid == expected
     assert vault.load(sealed({})).sid != expected

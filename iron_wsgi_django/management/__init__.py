@@ -1,0 +1,3 @@
+"""What ``manage.py`` offers."""
+
+from __future__ import annotations
