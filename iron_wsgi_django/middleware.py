@@ -67,7 +67,7 @@ class SessionMiddleware(DjangoMiddleware):
             return unavailable()
         return self.process_response(request, response)
 
-    def process_request(self, request: Any) -> HttpResponse | None:
+    def process_request(self, request: Any) -> Any:
         """Put a session on *request*. Nothing is read before it is used. A subclass may return a response."""
         if self._is_ours:
             request.session = self.SessionStore.bound_to(RequestJar(request))

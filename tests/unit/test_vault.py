@@ -340,3 +340,39 @@ def test_a_serializer_of_ones_own_writes_and_reads_and_whatever_it_raises_is_inv
     value = vault.dump(State(data={"a": 1}), expires_at=NOW + 60)
     assert vault.load(value).data == {"a": 1}
     assert _refusal(vault, sealed({"a": 1}))[0] == "invalid"
+
+
+class Picky:
+    """A serializer that raises what it likes, for one value or for the whole."""
+
+    def __init__(self, error: Exception, *, whole: bool = False) -> None:
+        self.error = error
+        self.whole = whole
+
+    def dumps(self, data: dict[str, Any]) -> bytes:
+        if "bad" in data.values() or (self.whole and len(data) > 1):
+            raise self.error
+        return b"{}"
+
+    def loads(self, payload: bytes) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("error", [TypeError("no"), ValueError("no"), RecursionError("no")])
+def test_what_a_serializer_cannot_write_is_named_by_its_key(clock: FakeClock, error: Exception) -> None:
+    vault = _vault(clock, serializer=Picky(error))
+    with pytest.raises(PayloadError, match=r"^session\.b cannot be written: no$") as refused:
+        vault.dump(State(data={"a": 1, "b": "bad"}), expires_at=NOW + 60)
+    assert refused.value.path == "session.b"
+
+
+def test_a_whole_that_cannot_be_written_though_each_part_can_is_named_as_such(clock: FakeClock) -> None:
+    vault = _vault(clock, serializer=Picky(ValueError("too much"), whole=True))
+    with pytest.raises(PayloadError, match=r"^session cannot be written: too much$"):
+        vault.dump(State(data={"a": 1, "b": 2}), expires_at=NOW + 60)
+
+
+def test_what_a_serializer_says_itself_is_passed_on(clock: FakeClock) -> None:
+    vault = _vault(clock, serializer=Picky(PayloadError("session.x", "is odd")))
+    with pytest.raises(PayloadError, match=r"^session\.x is odd$"):
+        vault.dump(State(data={"b": "bad"}), expires_at=NOW + 60)
