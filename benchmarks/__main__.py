@@ -7,7 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from . import django_sessions, flask_sessions, growth, gunicorn, javascript, requests, rivals, seals
+from . import (
+    django_sessions,
+    flask_sessions,
+    growth,
+    gunicorn,
+    javascript,
+    requests,
+    rivals,
+    seals,
+    stores,
+    sweep,
+)
 from .report import Group, document, table
 from .timing import QUICK, THOROUGH, Effort
 
@@ -20,6 +31,8 @@ PARTS: Final[dict[str, Callable[[Effort], Iterator[Group]]]] = {
     "flask": flask_sessions.groups,
     "django": django_sessions.groups,
     "gunicorn": gunicorn.groups,
+    "stores": stores.groups,
+    "sweep": sweep.groups,
 }
 
 

@@ -57,7 +57,7 @@ def groups(effort: Effort) -> Iterator[Group]:
     # Nothing that is said of cookies is to stand among the figures.
     logging.getLogger("iron_wsgi").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        _set_up(Path(folder))
+        set_up(Path(folder))
         yield Group(
             title="Django: what the session adds to a request that does not touch it",
             lines=list(_untouched(effort)),
@@ -131,7 +131,7 @@ class Visit:
         with override_settings(**own):
             handler = WSGIHandler()
             environ = self._environ(handler, name)
-            text, cookies = _answer(handler, environ)
+            text, cookies = answer_of(handler, environ)
         if text != "ok" or (COOKIE in cookies) is not (self.is_written and name != "null"):
             msg = f"{name} answered {self} with {text!r} and {cookies!r}"
             raise AssertionError(msg)
@@ -161,7 +161,7 @@ class Visit:
         if self.size is not None:
             data = lifelike_of(self.size)
             made = create_environ("/fill", base_url="https://localhost/", method="POST", json=data)
-            text, given = _answer(handler, made)
+            text, given = answer_of(handler, made)
             if name != "null" and (json.loads(text) != data or not given.get(COOKIE)):
                 msg = f"{name} did not keep the session"
                 raise AssertionError(msg)
@@ -170,7 +170,7 @@ class Visit:
         return create_environ(self.path, base_url="https://localhost/", headers=headers)
 
 
-def _answer(handler: WSGIHandler, environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
+def answer_of(handler: WSGIHandler, environ: WSGIEnvironment) -> tuple[str, dict[str, str]]:
     """Return the text of a response, and its cookies."""
     headers: list[tuple[str, str]] = []
 
@@ -184,7 +184,7 @@ def _answer(handler: WSGIHandler, environ: WSGIEnvironment) -> tuple[str, dict[s
     return text, {name.strip(): value for name, _, value in pairs}
 
 
-def _set_up(folder: Path) -> None:
+def set_up(folder: Path) -> None:
     """Make the settings that all sites share, and the table of Django's sessions."""
     if not settings.configured:  # another part may have made some
         settings.configure()

@@ -7,6 +7,7 @@ from .cookies import CookieJar as CookieJar
 from .cookies import CookieOptions as CookieOptions
 from .errors import ConfigError as ConfigError
 from .errors import CookieTooLarge as CookieTooLarge
+from .errors import Ended as Ended
 from .errors import ExpiredSeal as ExpiredSeal
 from .errors import HeadersAlreadySent as HeadersAlreadySent
 from .errors import InvalidSeal as InvalidSeal
@@ -14,9 +15,11 @@ from .errors import IronError as IronError
 from .errors import PayloadError as PayloadError
 from .errors import Refused as Refused
 from .errors import SealError as SealError
+from .errors import SessionConflict as SessionConflict
 from .errors import SessionDestroyed as SessionDestroyed
 from .errors import Unavailable as Unavailable
 from .errors import UnknownPassword as UnknownPassword
+from .errors import UsedSeal as UsedSeal
 from .errors import WeakPasswordWarning as WeakPasswordWarning
 from .events import Event as Event
 from .jars import EnvironJar as EnvironJar

@@ -20,7 +20,8 @@ from typing import NoReturn, TextIO, final
 from .errors import IronError, SealError, SealReason, WeakPasswordWarning
 from .inspection import inspect, pasted, plain, pretty
 from .passwords import Password, Passwords, generate_password
-from .sealer import DEFAULT_TTL, Clock, Sealer, seal_data, unseal_data
+from .sealer import DEFAULT_TTL, Sealer, seal_data, unseal_data
+from .times import Clock
 
 VARIABLE = "IRON_SESSION_PASSWORD"
 EXIT_CODES = "Exit codes: 0 done, 1 a seal could not be opened, 2 wrong use."

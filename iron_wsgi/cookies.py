@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, final
 from werkzeug.http import dump_cookie
 
 from .errors import ConfigError
-from .sealer import MAX_SECONDS, epoch
+from .times import MAX_SECONDS, epoch
 
 if TYPE_CHECKING:
     from .outcome import Outcome

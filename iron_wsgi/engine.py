@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from .candidates import candidates
 from .cookies import MAX_CHUNKS, Cookie, CookieJar, CookieOptions, chunk_name, deletion
-from .errors import ConfigError, CookieTooLarge, PayloadError, RefusalReason, Refused
+from .ending import end_retired, retire
+from .errors import ConfigError, CookieTooLarge, Ended, PayloadError, RefusalReason, Refused
 from .events import Event, EventKind, Reporter, notices
+from .expiry import end_of, expiry, is_old, max_age
 from .options import SessionOptions
 from .outcome import NOTHING, Outcome
 from .packing import pack
-from .sealer import now
-from .state import MAX_ID, State
+from .state import Retired, State
+from .times import now
 from .vault import SealVault, Vault
 
 if TYPE_CHECKING:
@@ -21,15 +23,13 @@ if TYPE_CHECKING:
 
     from .options import Options
 
-MAX_CANDIDATES = 4  # values tried per request: tossed junk cannot sign a visitor out, nor cost much
-FOREVER = 34_560_000  # seconds; 400 days, the longest that browsers keep a cookie (RFC 6265bis 5.5)
 
 Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
 """Why a value was not trusted, and the password id that it names."""
 
 # Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
-# read it.
-KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry"})
+# read it; and what a server has lost may come back with it.
+KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost"})
 
 
 @final
@@ -41,11 +41,11 @@ class Engine:
     def __init__(
         self, options: SessionOptions, *, vault: Callable[[SessionOptions], Vault] = SealVault
     ) -> None:
-        """Work under *options*; *vault* makes what turns a cookie's value into a session and back."""
+        """Work under *options*; *vault* makes what turns cookies into sessions, if they name no other."""
         self.options = options
         self._chunk_names = [chunk_name(options.cookie_name, index) for index in range(MAX_CHUNKS)]
         self._make_vault = vault
-        self._vault = vault(options)
+        self._vault = (options.vault or vault)(options)
         self._reporter = Reporter(options.on_event, self._log_key)
 
     def replace(self, **changes: Unpack[Options]) -> Engine:
@@ -64,17 +64,17 @@ class Engine:
 
         Of several that can, the one that expires last.
         """
-        candidates, came, is_flooded = self._candidates(jar)
+        values, came, is_flooded = candidates(jar, self.options.cookie_name, self._chunk_names)
         best: State | None = None
         refusals: list[Refusal] = []
-        for value in candidates:
+        for value in values:
             try:
                 state = self._vault.load(value)
             except Refused as refused:
                 # Not the error itself: it knows this frame, and the list would close the circle.
                 refusals.append((refused.reason, refused.password_id))
                 continue
-            if best is None or _end(state) > _end(best):
+            if best is None or end_of(state) > end_of(best):
                 best = state
         if best is None:
             best = self._anonymous(refusals)
@@ -105,6 +105,8 @@ class Engine:
         Raises:
             CookieTooLarge: The session does not fit; the old cookie stands.
             PayloadError: A value cannot be written.
+            SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
+            Unavailable: A store or a list of revocations does not answer. Nothing must be sent then.
         """
         attributes = cookie or self.options.cookie_options
         # 1. A destroyed session stays destroyed, whatever came after.
@@ -116,8 +118,7 @@ class Engine:
         # 3. Changes. A session that was emptied is over.
         write = self.options.auto_commit and state.is_changed()
         if write and not state.data and not renew:
-            state.modified = False
-            return self._unwritten(state) if state.is_kept else self._deletion(state, attributes)
+            return self._left_empty(state, attributes, expires_at)
         # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
         if write or (status != 304 and (renew or self.is_due(state, expires_at=expires_at))):
             return self._written(state, attributes, expires_at, cookie_expires, asked=write or renew)
@@ -144,31 +145,41 @@ class Engine:
         """
         if state.is_new or not state.accessed or not self.options.auto_commit:
             return False
-        if state.is_outdated:
-            return True
-        after = self.options.refresh_after
-        if after is None or state.expires_at is None:
-            return False
-        renewed = self.expiry(state, expires_at)
-        return renewed is not None and renewed - state.expires_at >= after
+        return state.is_outdated or is_old(state, self.options, expires_at)
 
-    def destroy(self, state: State, *, cookie: CookieOptions | None = None) -> Outcome:
-        """End the session for good and say what deletes its cookie."""
+    def destroy(
+        self, state: State, *, cookie: CookieOptions | None = None, expires_at: float | None = None
+    ) -> Outcome:
+        """End the session for good, every copy that can be reached, and say what deletes its cookie.
+
+        Args:
+            state: The session.
+            cookie: Attributes to use instead of the options'.
+            expires_at: When a seal that is made now would expire, if not as the options say.
+
+        Raises:
+            Unavailable: A store or a list does not answer, so that copies may live on; nothing was done.
+        """
         if not state.destroyed:
+            outcome = self._emptied(state, cookie or self.options.cookie_options, expires_at)
             state.destroyed = True
             state.data.clear()
-            return self._deletion(state, cookie or self.options.cookie_options)
+            return outcome
         return self._unwritten(state)
 
     def sid(self, state: State) -> str:
         """Return the session's id, which its next write stamps."""
-        sid: str = state.meta.setdefault("sid", state.sid or self._new_id())
-        return sid
+        state.stamp_id(self.options.generate_id)
+        return state.sid
 
     def regenerate(self, state: State) -> None:
-        """Give *state* a new id and time of issue."""
+        """Give *state* a new id and time of issue. What it was is ended when it is written."""
+        retire(state, self.options, matters=True)
+        state.kept, state.mac = None, b""
+        state.meta.pop("ref", None)
+        state.meta.pop("until", None)
         state.issued_at = self.now()
-        state.meta["sid"] = self._new_id()
+        state.give_id(self.options.generate_id)
         state.meta["iat"] = round(state.issued_at, 3)
 
     def size(
@@ -180,51 +191,18 @@ class Engine:
         cookie_expires: float | None = None,
     ) -> int:
         """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
-        before = state.meta.copy(), state.decode
-        try:
-            attributes = cookie or self.options.cookie_options
-            return len(self._whole(state, attributes, expires_at, cookie_expires)[0].header)
-        finally:
-            state.meta, state.decode = before
+        attributes = cookie or self.options.cookie_options
+        whole, _ = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.preview)
+        return len(whole.header)
 
     def expiry(self, state: State, given: float | None = None) -> float | None:
         """Return when a seal made now would expire: as *given*, as the session says, or by the ttl.
 
-        The absolute timeout caps each. None for never.
+        The absolute timeout caps each; where there are revocations, 400 days do. None for never.
         """
-        ttl = state.meta.get("ttl", self.options.ttl)
-        end: float | None = given if given is not None else state.meta.get("exp")
-        if end is None and ttl:
-            end = self.now() + ttl
-        if self.options.absolute_timeout is None:
-            return end
-        return min(state.issued_at + self.options.absolute_timeout, math.inf if end is None else end)
-
-    def _new_id(self) -> str:
-        sid = self.options.generate_id()
-        if not isinstance(sid, str) or not sid.isascii() or not 0 < len(sid) <= MAX_ID:
-            msg = f"generate_id must return a string of 1 to {MAX_ID} ASCII characters"
-            raise ConfigError(msg)
-        return sid
+        return expiry(state, self.options, given)
 
     # Reading.
-
-    def _candidates(self, jar: CookieJar) -> tuple[list[str], tuple[str, ...], bool]:
-        """Return the values to try, the names of the session's cookies, and whether more values came."""
-        name = self.options.cookie_name
-        whole = [value for value in jar.read(name) if value]
-        came = [name] if whole else []
-        chunks: list[str] = []
-        for index, chunk in enumerate(self._chunk_names):
-            values = jar.read(chunk)
-            if values and (part := next(filter(None, values), "")):
-                came.append(chunk)
-                if len(chunks) == index:
-                    chunks.append(part)
-        joined = ["".join(chunks)] if chunks else []
-        distinct = list(dict.fromkeys(whole))
-        room = MAX_CANDIDATES - len(joined)
-        return [*distinct[:room], *joined], tuple(came), len(distinct) > room
 
     def _anonymous(self, refusals: Sequence[Refusal]) -> State:
         state = State(issued_at=self.now())
@@ -262,15 +240,25 @@ class Engine:
         is_change = state.is_changed()
         state.modified = True  # until it is written: a failure must not pass for a save
         try:
-            whole, end = self._whole(state, attributes, expires_at, cookie_expires)
+            whole, end = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.dump)
             cookies = pack(whole, state, self.options)
+        except Ended:
+            return self._ended(state)
         except (PayloadError, CookieTooLarge) as error:
             if asked:
                 raise
             state.modified = False
             notices.say("not renewed", self.options.cookie_name, f"it was not renewed: {error}")
             return self._unwritten(state)
-        state.modified = state.is_outdated = state.is_kept = False
+        if not end_retired(state, self._vault, end):
+            # Somebody has ended what it was: nothing may come of it, nor of what was written just now.
+            self._vault.end(Retired(state.sid, state.meta.get("ref"), end))
+            return self._ended(state)
+        self._vault.settle(state)
+        for key in state.conflicts:
+            self._report("conflict", state, key=key)
+        state.conflicts.clear()
+        state.modified = state.is_outdated = state.is_kept = state.has_fresh_id = False
         state.expires_at = end
         state.refused = None
         if state.saved is None and (state.is_new or not is_change):
@@ -284,6 +272,8 @@ class Engine:
         attributes: CookieOptions,
         expires_at: float | None,
         cookie_expires: float | None,
+        *,
+        write: Callable[..., str],
     ) -> tuple[Cookie, float | None]:
         """Return the session as one cookie, of whatever size, and when its seal expires."""
         at = self.now()
@@ -291,14 +281,30 @@ class Engine:
         if attributes.expires is not None and attributes.expires <= at:
             msg = "cookie_options: expires has passed, so browsers would drop the cookie"
             raise ConfigError(msg)
-        cookie = Cookie(
-            name=self.options.cookie_name,
-            value=self._vault.dump(state, expires_at=end),
-            options=attributes,
-            max_age=_max_age(state, attributes, end, at) if cookie_expires is None else None,
-            expires=attributes.expires if cookie_expires is None else cookie_expires,
-        )
-        return cookie, end
+        lasts = max_age(state, attributes, end, at) if cookie_expires is None else None
+        expires = attributes.expires if cookie_expires is None else cookie_expires
+
+        def cookie_with(value: str) -> Cookie:
+            name = self.options.cookie_name
+            return Cookie(name=name, value=value, options=attributes, max_age=lasts, expires=expires)
+
+        return cookie_with(write(state, expires_at=end, cookie=cookie_with(""))), end
+
+    def _left_empty(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+        """Return the outcome for a session that was emptied, and not destroyed."""
+        if not state.is_kept:
+            return self._emptied(state, attributes, expires_at)
+        state.modified = False
+        return self._unwritten(state)
+
+    def _emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+        """End what *state* is, and was before it was regenerated. What is written later is a new session."""
+        retire(state, self.options, expires_at=expires_at)
+        end_retired(state, self._vault, self.expiry(state, expires_at))
+        outcome = self._deletion(state, attributes)
+        state.meta, state.mac, state.kept = {}, b"", None
+        state.modified, state.issued_at = False, self.now()
+        return outcome
 
     def _deletion(self, state: State, attributes: CookieOptions) -> Outcome:
         """Return deletions of all that came or was saved; nothing where there is nothing to delete."""
@@ -313,31 +319,28 @@ class Engine:
         state.saved = Outcome(deletions, vary=True, private=True, name=self.options.cookie_name)
         return state.saved
 
+    def _ended(self, state: State) -> Outcome:
+        """Return the outcome for a session that was ended elsewhere: a cookie would bring it back."""
+        state.destroyed = state.is_ended = True
+        state.modified, state.saved = False, None
+        state.data = {}
+        self._report("refused", state, reason="revoked")
+        notices.say(
+            "ended",
+            self.options.cookie_name,
+            "it was not saved, because the session was ended elsewhere while the request ran",
+        )
+        return Outcome(vary=True, name=self.options.cookie_name)
+
     def _unwritten(self, state: State) -> Outcome:
         """Return what an earlier commit asked for, or only that the response varies."""
         if state.saved is not None:
             return state.saved
         return Outcome(vary=True, name=self.options.cookie_name) if state.accessed else NOTHING
 
-    def _report(self, kind: EventKind, state: State) -> None:
+    def _report(
+        self, kind: EventKind, state: State, *, reason: RefusalReason | None = None, key: str | None = None
+    ) -> None:
         if self._reporter.is_heard(kind):  # asked before the session's id is hashed
-            self._reporter.report(
-                Event(kind=kind, cookie_name=self.options.cookie_name), sid=state.sid or None
-            )
-
-
-def _end(state: State) -> float:
-    return math.inf if state.expires_at is None else state.expires_at
-
-
-def _max_age(state: State, attributes: CookieOptions, end: float | None, at: float) -> int | None:
-    """Return Max-Age, as iron-session 9: a minute less than the seal lives, so none arrives expired."""
-    remembered = "ttl" in state.meta or "exp" in state.meta
-    if attributes.max_age != "ttl" and not (attributes.max_age is None and remembered):
-        return attributes.max_age
-    if attributes.expires is not None:
-        return None
-    if end is None:
-        return FOREVER
-    lifetime = max(round(end - at), 0)
-    return min(lifetime - 60 if lifetime > 60 else lifetime, FOREVER)
+            event = Event(kind=kind, cookie_name=self.options.cookie_name, reason=reason, key=key)
+            self._reporter.report(event, sid=state.sid or None)

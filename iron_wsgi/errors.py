@@ -17,7 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SealReason = Literal["expired", "invalid", "unknown-password"]
-RefusalReason = Literal["expired", "invalid", "unknown-password", "no-expiry", "revoked", "too-old"]
+RefusalReason = Literal["expired", "invalid", "unknown-password", "no-expiry", "revoked", "lost", "too-old"]
 
 
 class IronError(Exception):
@@ -69,8 +69,21 @@ class SessionDestroyed(IronError, RuntimeError):
     """Data was written into a session that has been destroyed; storing it would sign the visitor in again."""
 
 
+class SessionConflict(IronError, RuntimeError):
+    """A parallel request changed the same keys; raised where ``on_conflict="raise"``. Nothing was written.
+
+    Attributes:
+        keys: The top-level keys that both changed.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Name the *keys*."""
+        super().__init__(f"a parallel request changed the same keys of the session: {', '.join(keys)}")
+        self.keys = tuple(keys)
+
+
 class SealError(IronError):
-    """A seal cannot be opened. One of the three classes below is raised.
+    """A seal cannot be opened. One of the four classes below is raised.
 
     Attributes:
         reason: ``"invalid"``, ``"expired"`` or ``"unknown-password"``, the words of iron-session 9's
@@ -96,6 +109,10 @@ class UnknownPassword(SealError):
     reason = "unknown-password"
 
 
+class UsedSeal(SealError):
+    """The seal was good for one use, and has been used."""
+
+
 class Refused(IronError):
     """A cookie value was not accepted as a session; the visitor is anonymous.
 
@@ -109,6 +126,10 @@ class Refused(IronError):
         super().__init__(f"the session cookie was refused: {reason}")
         self.reason: RefusalReason = reason
         self.password_id = password_id
+
+
+class Ended(IronError):
+    """The session was ended elsewhere while this request ran: what is written now would bring it back."""
 
 
 class Unavailable(IronError):

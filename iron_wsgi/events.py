@@ -6,14 +6,14 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, final
 
 from .errors import RefusalReason
 
 logger = logging.getLogger("iron_wsgi")
 
-EventKind = Literal["created", "renewed", "destroyed", "refused"]
+EventKind = Literal["created", "renewed", "destroyed", "refused", "conflict"]
 
 
 @final
@@ -23,13 +23,15 @@ class Event:
 
     Attributes:
         kind: ``"created"`` (first cookie), ``"renewed"`` (sealed again, data unchanged), ``"destroyed"``
-            (cookie deleted), ``"refused"`` (a cookie that cannot be trusted).
+            (cookie deleted), ``"refused"`` (a cookie that cannot be trusted), ``"conflict"`` (a parallel
+            request changed the same key, and its value was overwritten).
         cookie_name: Which session cookie.
         reason: Why it was refused, else None.
         password_id: The id named by a refused value, unauthenticated; else None.
         session: A keyed hash of the session's id: the same for one id in all logs under one password, and of
             no use to anyone else. A session without a stamped id gets another at each write. None for a
             refused value, and for a new session without a stamped id.
+        key: The top-level key that a conflict is about, else None.
     """
 
     kind: EventKind
@@ -37,6 +39,7 @@ class Event:
     reason: RefusalReason | None = None
     password_id: str | None = None
     session: str | None = None
+    key: str | None = None
 
 
 EventHook: TypeAlias = Callable[[Event], object]
@@ -71,14 +74,15 @@ class Reporter:
         if sid is not None:
             self._key = self._key or self._make_key()
             digest = hmac.digest(self._key, sid.encode(), hashlib.sha256).hex()[:16]
-            event = Event(kind=event.kind, cookie_name=event.cookie_name, session=digest)
+            event = replace(event, session=digest)
         logger.info(
-            "session %s: cookie=%s reason=%s password_id=%r session=%s",
+            "session %s: cookie=%s reason=%s password_id=%r session=%s key=%r",
             event.kind,
             event.cookie_name,
             event.reason,
             _short(event.password_id),
             event.session,
+            _short(event.key),
         )
         if self._hook is None:
             return

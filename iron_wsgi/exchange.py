@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cookies import CookieJar
+from .cookies import CookieJar, deletion
 from .engine import Engine
 from .events import notices
+from .outcome import Outcome
 from .state import State
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import Options
-    from .outcome import Outcome
 
 
 class CookieExchange:
@@ -48,11 +48,24 @@ class CookieExchange:
                 "it was not saved, because the session was destroyed in this request",
             )
             return
+        self.refuse_if_closed()  # before anything is written elsewhere
         self.jar.send(self.outcome(state, renew=True))
 
     def destroy(self, state: State) -> None:
         """Delete the cookie now."""
-        self.jar.send(self.engine.destroy(state))
+        outcome = self.engine.destroy(state)
+        self.refuse_if_closed()  # the session is over, and the browser cannot be told
+        self.jar.send(outcome)
+
+    def refuse_if_closed(self) -> None:
+        """Have a jar that says it is closed refuse a cookie.
+
+        Raises:
+            HeadersAlreadySent: It does.
+        """
+        if getattr(self.jar, "is_closed", False):
+            options = self.engine.options
+            self.jar.send(Outcome((deletion(options.cookie_name, options.cookie_options),)))
 
     def commit(self, state: State, *, status: int = 200) -> None:
         """Send whatever is due at the end of the exchange."""

@@ -15,9 +15,9 @@ from . import seal as fe26
 from .cookies import MAX_CHUNKS, MAX_COOKIE, Cookie, CookieOptions, chunk_name
 from .errors import InvalidSeal, SealError
 from .passwords import Passwords
-from .payload import StrictJSON
-from .sealer import DEFAULT_TTL, Clock, now, password_for
-from .state import META_KEY
+from .payload import META_KEY, StrictJSON
+from .sealer import DEFAULT_TTL, password_for
+from .times import Clock, now
 
 _FIELDS = (
     ("prefix", "the format"),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from .cookies import CookieJar
 from .engine import Engine
-from .errors import ConfigError, opaque
+from .errors import ConfigError, Unavailable, opaque
 from .exchange import CookieExchange
-from .jars import WaitingJar, explain_loss, explain_secure, sessions_of
 from .options import SessionOptions
 from .outcome import HeaderList
+from .response import Body, Response, flush_or_close, is_file
 from .sealer import Sealer
 from .session import Session
 
@@ -70,32 +70,39 @@ class IronSessionMiddleware:
         else:
             self._engine = Engine(options or SessionOptions(**settings))
 
-    def sealer(self, purpose: str) -> Sealer:
+    def sealer(self, purpose: str, *, once: bool = False) -> Sealer:
         """Return a sealer for *purpose*, under the session's password.
 
+        Args:
+            purpose: What the seals are for.
+            once: Whether they are good for one use (`Sealer.consume`), noted in the option ``revocations``.
+
         Raises:
-            ConfigError: The options are a function, so that there is no one password.
+            ConfigError: The options are a function, so that there is no one password; or there is no list.
         """
         if self._engine is None:
             msg = "the options depend on the request; make a Sealer(password, purpose=...) instead"
             raise ConfigError(msg)
-        options = self._engine.options
-        return Sealer(options.password, purpose=purpose, iterations=options.iterations, clock=options.clock)
+        return Sealer.of(self._engine.options, purpose, once=once)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request; with 503 where the session cannot be known (see the option ``on_outage``)."""
         engine = self._engine
         if engine is None:
             engine = Engine(self._options_of(environ))
-        response = _Response(engine, environ, start_response)
-        body = self.app(environ, response.start_response)
-        is_whole = (response.status and isinstance(body, (list, tuple))) or _is_file(body, environ)
-        del environ  # it holds the cookies; a traceback with local variables would show them
-        if is_whole:
-            # The very object: servers join lists, keep Content-Length, and send files by the kernel.
-            _flush_or_close(response, body)
-            return body
-        chunks = _Body(response, body)
+        response = Response(engine, environ, start_response)
+        try:
+            body = self.app(environ, response.start_response)
+            is_whole = (response.status and isinstance(body, (list, tuple))) or is_file(body, environ)
+            del environ  # it holds the cookies; a traceback with local variables would show them
+            if is_whole:
+                # The very object: servers join lists, keep Content-Length, and send files by the kernel.
+                flush_or_close(response, body)
+                return body
+        except Unavailable as error:
+            response.refuse(error)
+            return []
+        chunks = Body(response, body)
         if self._prime:
             chunks.prime()
         return chunks
@@ -121,7 +128,7 @@ def apply_session(
     The session is committed when the returned function is called. A later change is lost; a later
     `Session.save` raises `HeadersAlreadySent`.
     """
-    response = _Response(Engine(SessionOptions(**settings)), environ, start_response)
+    response = Response(Engine(SessionOptions(**settings)), environ, start_response)
 
     def start_and_flush(
         status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
@@ -174,160 +181,3 @@ def session_from(environ: WSGIEnvironment, key: str = DEFAULT_ENVIRON_KEY) -> Se
         msg = f"environ has no session under {key!r}: wrap the application in IronSessionMiddleware(app, ...)"
         raise ConfigError(msg)
     return session
-
-
-@final
-class _Response:
-    """What the application answers, held back until its headers must go."""
-
-    __slots__ = (
-        "_environ",
-        "_exchange",
-        "_headers",
-        "_jar",
-        "_start",
-        "_was_changed",
-        "_write",
-        "session",
-        "status",
-    )
-
-    def __init__(self, engine: Engine, environ: WSGIEnvironment, start_response: StartResponse) -> None:
-        self._jar = WaitingJar(environ)
-        self._exchange = CookieExchange(engine, self._jar)
-        self.session = Session(self._exchange)
-        options = engine.options
-        sessions_of(environ, keep=True)[options.cookie_name] = environ[options.environ_key] = self.session
-        self.status = ""
-        self._environ = environ
-        self._start = start_response
-        self._headers: HeaderList = []
-        self._write: Callable[[bytes], object] | None = None
-        self._was_changed = False
-
-    def start_response(
-        self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
-    ) -> Callable[[bytes], object]:
-        """Hold status and headers back; the headers are copied, since an application may reuse its list."""
-        if not isinstance(headers, list):
-            msg = f"start_response needs a list of headers, got a {type(headers).__name__} (PEP 3333)"
-            raise TypeError(msg)
-        try:
-            if self._jar.is_closed and exc_info is not None:
-                return self._start(status, headers, exc_info)  # the server raises it again
-            if self.status and exc_info is None:
-                msg = "start_response was called twice without exc_info (PEP 3333)"
-                raise AssertionError(msg)
-        finally:
-            exc_info = None  # a reference to the traceback would keep its frames alive
-        self.status = status
-        self._headers = list(headers)
-        return self.write
-
-    def write(self, data: bytes) -> object:
-        """Send *data* at once, after the headers: PEP 3333's imperative writing."""
-        self.flush()
-        if self._write is None:
-            msg = (
-                "this server's start_response returned no write function (PEP 3333); return the body instead"
-            )
-            raise AssertionError(msg)
-        return self._write(data)
-
-    def flush(self) -> None:
-        """Commit the session and call the server's start_response; once."""
-        if self._jar.is_closed:
-            return
-        if not self.status:
-            msg = "the application returned without calling start_response (PEP 3333)"
-            raise AssertionError(msg)
-        headers = self._headers
-        if self.session.state is not None:
-            headers = self._committed(headers)
-        self._jar.is_closed = True
-        self._write = self._start(self.status, headers)
-
-    @opaque
-    def _committed(self, headers: HeaderList) -> HeaderList:
-        state = self.session.state
-        if state is None or self.status.startswith("101"):  # a WebSocket has no response to put a cookie on
-            return headers
-        status = int(self.status[:3])
-        self._exchange.commit(state, status=status)
-        # Only these drop a change; for the rest there is nothing to compare.
-        may_drop = status >= 500 or not self._exchange.engine.options.auto_commit
-        self._was_changed = may_drop and state.is_changed()
-        explain_secure(self._environ, self._jar.outcome)
-        return self._jar.outcome.added_to(headers)
-
-    def explain_loss(self) -> None:
-        """Log, once, a change that came after the headers."""
-        state = self.session.state
-        if state is None or state.destroyed or self._was_changed or not self._jar.is_closed:
-            return
-        if state.is_changed():
-            explain_loss(self._exchange.engine.options.cookie_name)
-
-
-@final
-class _Body:
-    """The application's body behind the held-back headers; closed exactly once."""
-
-    __slots__ = ("_chunks", "_close", "_first", "_is_primed", "_response")
-
-    def __init__(self, response: _Response, body: Iterable[bytes]) -> None:
-        self._response = response
-        self._close: Callable[[], object] | None = getattr(body, "close", None)
-        self._first: bytes | None = None
-        self._is_primed = False
-        try:
-            self._chunks: Iterator[bytes] = iter(body)
-        except BaseException:
-            self.close()
-            raise
-
-    def prime(self) -> None:
-        """Produce the first chunk that is not empty, then send the headers."""
-        self._is_primed = True
-        try:
-            for chunk in self._chunks:
-                if chunk:
-                    self._first = chunk
-                    break
-            self._response.flush()
-        except BaseException:
-            self.close()
-            raise
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        if not self._is_primed:
-            self.prime()
-        first, self._first = self._first, None
-        return next(self._chunks) if first is None else first
-
-    def close(self) -> None:
-        close, self._close = self._close, None
-        try:
-            if close is not None:
-                close()
-        finally:
-            self._response.explain_loss()
-
-
-def _flush_or_close(response: _Response, body: Iterable[bytes]) -> None:
-    try:
-        response.flush()
-        response.explain_loss()
-    except BaseException:
-        close: Any = getattr(body, "close", None)
-        if close is not None:
-            close()
-        raise
-
-
-def _is_file(body: object, environ: WSGIEnvironment) -> bool:
-    wrapper = environ.get("wsgi.file_wrapper")
-    return isinstance(wrapper, type) and isinstance(body, wrapper)

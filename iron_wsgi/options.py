@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, final, get_args
 
-from .cookies import MAX_CHUNKS, CookieOptions, did_you_mean
+from . import parsers
+from .cookies import CookieOptions, did_you_mean
 from .errors import ConfigError, opaque
 from .events import EventHook
-from .keys import check_iterations
 from .passwords import Password, Passwords
 from .payload import Serializer, StrictJSON
-from .sealer import DEFAULT_TTL, Clock, seconds
+from .revocation.revocations import Revocations
+from .sealer import DEFAULT_TTL
+from .stores.store import Store
+from .times import Clock, seconds
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Overflow = Literal["raise", "chunk"]
+    from .vault import Vault
+
+Overflow = Literal["raise", "chunk", "store"]
+Storage = Literal["cookie", "store"]
 Legacy = Literal["next-iron-session", "flask", "signed_cookies", "db", "secret-key"]
+OnOutage = Literal["refuse", "accept"]
+OnConflict = Literal["merge", "raise"]
+Subject = str | Callable[[Mapping[str, Any]], Any]
+"""Whose a session is: a key of its data, or a function that is given them."""
 
 
 class Options(TypedDict, total=False):
@@ -35,6 +44,13 @@ class Options(TypedDict, total=False):
     cookie_options: Mapping[str, Any] | CookieOptions
     overflow: Overflow
     max_chunks: int
+    storage: Storage
+    store: Store | str | None
+    revocations: Revocations | str | None
+    subject: Subject | None
+    vault: Callable[[SessionOptions], Vault] | None
+    on_outage: OnOutage
+    on_conflict: OnConflict
     accept: tuple[Legacy, ...]
     auto_commit: bool
     save_on_error: bool
@@ -80,6 +96,13 @@ class SessionOptions:
     cookie_options: CookieOptions
     overflow: Overflow
     max_chunks: int
+    storage: Storage
+    store: Store | None
+    revocations: Revocations | None
+    subject: Subject | None
+    vault: Callable[[SessionOptions], Vault] | None
+    on_outage: OnOutage
+    on_conflict: OnConflict
     accept: tuple[Legacy, ...]
     auto_commit: bool
     save_on_error: bool
@@ -111,6 +134,28 @@ class SessionOptions:
             object.__setattr__(self, option.name, option.parse(value, option.name))
         object.__setattr__(self, "password", Passwords.parse(self.password, seal_with=self.seal_with))
         self.cookie_options.check_name(self.cookie_name)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Check what depends on two options."""
+        if self.store is None and "store" in (self.storage, self.overflow):
+            msg = "storage='store' and overflow='store' need a store, such as store='sqlite:///sessions.db'"
+            raise ConfigError(msg)
+        if self.revocations is not None and not self.ttl and self.absolute_timeout is None:
+            msg = "revocations with ttl=0 need an absolute_timeout, or their entries could never be removed"
+            raise ConfigError(msg)
+
+    @property
+    def has_server_state(self) -> bool:
+        """Whether opening a session may have to wait for a store or a list."""
+        return any(part is not None for part in (self.store, self.revocations, self.vault))
+
+    def subject_of(self, data: Mapping[str, Any]) -> str | None:
+        """Return whose a session with these *data* is, as the option ``subject`` says; None for nobody's."""
+        if self.subject is None:
+            return None
+        found = self.subject(data) if callable(self.subject) else data.get(self.subject)
+        return None if found is None or found == "" else str(found)
 
     def replace(self, **changes: Unpack[Options]) -> SessionOptions:
         """Return these options with *changes*."""
@@ -132,117 +177,22 @@ class SessionOptions:
         raise TypeError(msg)
 
 
-def _as_given(value: Any, _name: str) -> Any:
-    return value
-
-
-def _flag(value: Any, name: str) -> bool:
-    if not isinstance(value, bool):
-        _refuse(name, "must be True or False", value)
-    return value
-
-
-def _optional_seconds(value: Any, name: str) -> float | None:
-    return None if value is None else seconds(value, name)
-
-
-def _timeout(value: Any, name: str) -> float | None:
-    timeout = _optional_seconds(value, name)
-    if timeout == 0:
-        _refuse(name, "must be positive, or None for no such limit", value)
-    return timeout
-
-
-def _positive(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        _refuse(name, "must be an integer of at least 1", value)
-    return value
-
-
-def _rounds(value: Any, name: str) -> int:
-    check_iterations(_positive(value, name))
-    return int(value)
-
-
-def _chunks(value: Any, name: str) -> int:
-    chunks = _positive(value, name)
-    if chunks > MAX_CHUNKS:
-        _refuse(name, f"must be at most {MAX_CHUNKS}, which is what is read", value)
-    return chunks
-
-
-def _one_of(*choices: str) -> Callable[[Any, str], Any]:
-    def parse(value: Any, name: str) -> Any:
-        if value not in choices:
-            _refuse(name, f"must be one of {', '.join(map(repr, choices))}", value)
-        return value
-
-    return parse
-
-
-def _some_of(*choices: str) -> Callable[[Any, str], Any]:
-    def parse(value: Any, name: str) -> Any:
-        if not isinstance(value, (tuple, list)) or not all(one in choices for one in value):
-            _refuse(name, f"must be a tuple of {', '.join(map(repr, choices))}", value)
-        return tuple(value)
-
-    return parse
-
-
-def _has(*methods: str) -> Callable[[Any, str], Any]:
-    def parse(value: Any, name: str) -> Any:
-        if not all(callable(getattr(value, method, None)) for method in methods):
-            _refuse(name, f"must be an object with {' and '.join(methods)}", value)
-        return value
-
-    return parse
-
-
-def _function(value: Any, name: str) -> Any:
-    if value is not None and not callable(value):
-        _refuse(name, "must be callable", value)
-    return value
-
-
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value:
-        _refuse(name, "must be a non-empty string", value)
-    return value
-
-
-def _generate_id() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _id_source(value: Any, name: str) -> Any:
-    return _generate_id if value is None else _function(value, name)
-
-
-def _cookie_options(value: Any, _name: str) -> CookieOptions:
-    return CookieOptions.parse(value)
-
-
-def _refuse(name: str, demand: str, value: object) -> NoReturn:
-    msg = f"{name} {demand}, not {value!r}"
-    raise ConfigError(msg)
-
-
 OPTIONS: tuple[Option, ...] = (
     Option(
         "password",
-        _as_given,
+        parsers.as_given,
         REQUIRED,
         "The secret that seals sessions. Change it without ids and everybody is signed out.",
     ),
     Option(
         "seal_with",
-        _as_given,
+        parsers.as_given,
         None,
         "The password id that seals, when it is not the newest; for rolling deployments.",
     ),
     Option(
         "cookie_name",
-        _as_given,
+        parsers.as_given,
         REQUIRED,
         "The session cookie's name. A name that begins with __Host- keeps subdomains from setting it.",
     ),
@@ -255,57 +205,104 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "absolute_timeout",
-        _timeout,
+        parsers.timeout,
         None,
         "Seconds after which a session ends however much it is used.",
     ),
     Option(
         "refresh_after",
-        _optional_seconds,
+        parsers.optional_seconds,
         None,
         "A session that is used gets a new ttl once this many seconds have passed. 0: at every "
         "request that uses it. None: only when written.",
     ),
     Option(
         "cookie_options",
-        _cookie_options,
+        parsers.cookie_options,
         CookieOptions(),
         "The cookie's attributes: secure, httponly, samesite, path, domain, max_age, expires, partitioned.",
     ),
     Option(
         "overflow",
-        _one_of("raise", "chunk"),
+        parsers.one_of("raise", "chunk", "store"),
         "raise",
-        "What happens to a session larger than one cookie: an error, or several cookies.",
+        "What happens to a session larger than one cookie: an error, several cookies, or the store keeps it.",
     ),
     Option(
         "max_chunks",
-        _chunks,
+        parsers.chunks,
         2,
         "How many cookies a session may be cut into, at most 4. Proxies commonly refuse more than 8 "
         "KB of them.",
     ),
     Option(
+        "storage",
+        parsers.one_of("cookie", "store"),
+        "cookie",
+        "Where sessions are: each in its cookie, or all in the store, with a sealed reference in the cookie.",
+    ),
+    Option(
+        "store",
+        parsers.store,
+        None,
+        "Where the server keeps sessions: a Store, or a URL such as sqlite:///sessions.db or redis://host.",
+    ),
+    Option(
+        "revocations",
+        parsers.revocations,
+        None,
+        "Which sessions are over though their cookies would still open: a list, or a URL as for store. "
+        "With it, signing out ends every copy of the cookie.",
+    ),
+    Option(
+        "subject",
+        parsers.subject,
+        None,
+        "Whose a session is: a key of its data, or a function of them. For lists of somebody's sessions, and "
+        "to end them all.",
+    ),
+    Option(
+        "vault",
+        parsers.function,
+        None,
+        "What turns cookies into sessions in the place of seals: an IdVault, for those of express-session or "
+        "next-session.",
+    ),
+    Option(
+        "on_outage",
+        parsers.one_of("refuse", "accept"),
+        "refuse",
+        "When the list of revocations does not answer: 503, or sessions are accepted unchecked, which lets "
+        "revoked ones in. A store that does not answer is 503 always.",
+    ),
+    Option(
+        "on_conflict",
+        parsers.one_of("merge", "raise"),
+        "merge",
+        "When two requests changed the same key of a session in the store: the last one wins and an event "
+        "counts it, or an error. Different keys are always merged.",
+    ),
+    Option(
         "accept",
-        _some_of(*get_args(Legacy)),
+        parsers.some_of(*get_args(Legacy)),
         (),
         "Older cookies that are read once and written back as seals, so that a switch signs nobody out.",
     ),
     Option(
         "auto_commit",
-        _flag,
+        parsers.flag,
         True,
         "Whether a changed session is saved by itself at the end of the request.",
     ),
     Option(
         "save_on_error",
-        _flag,
+        parsers.flag,
         False,
         "Whether changes are saved when the response is an error of the server (5xx).",
     ),
     Option(
         "serializer",
-        _has("dumps", "loads"),
+        parsers.has("dumps", "loads"),
         StrictJSON(),
         "What turns the session into bytes. The default is JSON that JavaScript reads back equal.",
     ),
@@ -317,31 +314,32 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "iterations",
-        _rounds,
+        parsers.rounds,
         1,
         "PBKDF2 rounds of the seal. iron-session uses 1; more only costs time, since the password is a key.",
     ),
     Option(
         "generate_id",
-        _id_source,
+        parsers.id_source,
         None,
         "Returns a new session id. The default has 256 bits from the operating system.",
     ),
     Option(
         "environ_key",
-        _text,
+        parsers.text,
         "iron_wsgi.session",
         "Where the middleware puts the session into the WSGI environ.",
     ),
     Option(
         "on_event",
-        _function,
+        parsers.function,
         None,
-        "Called with an Event when a session is created, renewed, destroyed or refused.",
+        "Called with an Event when a session is created, renewed, destroyed or refused, or a parallel change "
+        "is overwritten.",
     ),
     Option(
         "clock",
-        _function,
+        parsers.function,
         None,
         "Returns epoch seconds; time.time if None.",
     ),

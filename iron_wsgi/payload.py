@@ -9,6 +9,9 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 
 from .errors import PayloadError
 
+META_KEY = "_iron"
+"""The reserved member of a payload, which holds stamps: when it began, for instance."""
+
 MAX_DEPTH = 32
 MAX_READ_DEPTH = 200  # how deep Python reads depends on its stack; what is read must be readable once more
 MAX_INTEGER = 2**53 - 1  # Number.MAX_SAFE_INTEGER: beyond it JavaScript rounds silently

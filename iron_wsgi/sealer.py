@@ -6,24 +6,39 @@
 
 from __future__ import annotations
 
-import time
+import base64
+import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
-from typing import Any, NoReturn, TypeAlias, final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, final
 
 from . import seal as fe26
-from .errors import ConfigError, InvalidSeal, PayloadError, SealError, SealReason, UnknownPassword, opaque
+from .errors import (
+    ConfigError,
+    InvalidSeal,
+    PayloadError,
+    Refused,
+    SealError,
+    SealReason,
+    UnknownPassword,
+    UsedSeal,
+    opaque,
+)
 from .keys import check_iterations
+from .outages import ask
 from .passwords import Password, Passwords
-from .payload import StrictJSON
+from .payload import META_KEY, StrictJSON
+from .revocation.revocations import MARGIN, Revocations
+from .times import Clock, now, seconds
+
+if TYPE_CHECKING:
+    from .options import SessionOptions
 
 DEFAULT_TTL = 1_209_600  # 14 days, as iron-session 9
-MAX_SECONDS = 253_402_300_800  # the year 10000; larger numbers are milliseconds by mistake, or an attack
-
-Clock: TypeAlias = Callable[[], float]
-"""A function that returns epoch seconds, as `time.time` does."""
 
 _JSON = StrictJSON()
+_USED = "the seal was good for one use, and has been used"
+_LIST = "list of used seals"
 
 
 @opaque
@@ -107,7 +122,7 @@ class Sealer:
     The seals are ordinary Fe26.2 seals under a derived password (see `Passwords.derive`).
     """
 
-    __slots__ = ("_clock", "_iterations", "_passwords")
+    __slots__ = ("_clock", "_iterations", "_once", "_passwords")
 
     @opaque
     def __init__(
@@ -118,8 +133,17 @@ class Sealer:
         seal_with: int | None = None,
         iterations: int = 1,
         clock: Clock | None = None,
+        once: Revocations | None = None,
     ) -> None:
         """Derive the passwords for *purpose*.
+
+        Args:
+            password: Any form that `Passwords.parse` takes.
+            purpose: What the seals are for; one for each kind of link or form.
+            seal_with: The password id to seal under, when it is not the newest.
+            iterations: PBKDF2 rounds.
+            clock: Returns epoch seconds; `time.time` if None.
+            once: The list in which `consume` notes the seals that were used.
 
         Raises:
             ConfigError: The password is unusable or the purpose is empty.
@@ -128,6 +152,30 @@ class Sealer:
         self._passwords = Passwords.parse(password, seal_with=seal_with).derive(purpose)
         self._iterations = iterations
         self._clock = clock
+        self._once = once
+
+    @classmethod
+    def of(cls, options: SessionOptions, purpose: str, *, once: bool = False) -> Sealer:
+        """Return a sealer for *purpose* under the password of sessions.
+
+        Args:
+            options: The options of those sessions.
+            purpose: What the seals are for.
+            once: Whether they are good for one use, noted in the option ``revocations``.
+
+        Raises:
+            ConfigError: The purpose is empty; or seals are to be good for one use, and there is no list.
+        """
+        if once and options.revocations is None:
+            msg = "seals for one use need a list of those that were used: set the option revocations"
+            raise ConfigError(msg)
+        return cls(
+            options.password,
+            purpose=purpose,
+            iterations=options.iterations,
+            clock=options.clock,
+            once=options.revocations if once else None,
+        )
 
     @opaque
     def seal(self, data: Mapping[str, Any], *, ttl: float | timedelta) -> str:
@@ -145,7 +193,12 @@ class Sealer:
         if not lifetime:
             msg = "ttl must be positive: a seal that leaves the server needs an end"
             raise ConfigError(msg)
-        return _seal(data, self._passwords, now(self._clock) + lifetime, self._iterations, root="data")
+        at, stamped = now(self._clock), _as_dict(data, "data")
+        if META_KEY in stamped:
+            raise PayloadError(f"data.{META_KEY}", "is reserved for stamps; use another key")
+        if self._once is not None:
+            stamped[META_KEY] = {"iat": round(at, 3)}
+        return _seal(stamped, self._passwords, at + lifetime, self._iterations, root="data")
 
     @opaque
     def unseal(self, token: str) -> dict[str, Any]:
@@ -155,8 +208,48 @@ class Sealer:
             InvalidSeal: Not a seal, altered, or made for another purpose or under another password.
             ExpiredSeal: Authentic, but its time (and 60 seconds) is over.
             UnknownPassword: It names a password id that is not configured.
+            UsedSeal: It was consumed, or the list has lost what it knew (with ``once=``).
+            Unavailable: The list of used seals does not answer (with ``once=``).
         """
-        return _unseal(token, self._passwords, now(self._clock), self._iterations)
+        return self._opened(token).data
+
+    @opaque
+    def consume(self, token: str) -> dict[str, Any]:
+        """Return what *token* holds, for the first time and the last: of parallel calls one alone succeeds.
+
+        Call it when the visitor acts (POST), not when a link is opened: programs that scan mail open links.
+
+        Raises:
+            ConfigError: The sealer was made without ``once=``.
+            UsedSeal: It was consumed before, or the list has lost what it knew.
+            Unavailable: The list of used seals does not answer; the seal is not used.
+            InvalidSeal, ExpiredSeal, UnknownPassword: As `unseal`.
+        """
+        once = self._once
+        if once is None:
+            msg = "consume() needs a list of used seals: Sealer(password, purpose=..., once=revocations)"
+            raise ConfigError(msg)
+        opened = self._opened(token)
+        end = None if opened.expires_at is None else opened.expires_at + fe26.SKEW + MARGIN
+        if not ask(_LIST, lambda: once.revoke(opened.use, expires_at=end)):
+            raise UsedSeal(_USED)
+        return opened.data
+
+    def _opened(self, token: str) -> _Opened:
+        """Open *token*, and see that it was not used, if somebody keeps count."""
+        opened = _open(token, self._passwords, now(self._clock), self._iterations)
+        once, stamps = self._once, opened.data.pop(META_KEY, None)
+        if once is None:
+            return opened
+        # One without a stamp was made before there was a list: what was lost since, it is older than.
+        issued_at = stamps.get("iat", 0) if isinstance(stamps, dict) else 0
+        try:
+            is_used = ask(_LIST, lambda: once.is_revoked(opened.use, None, issued_at))
+        except Refused:
+            is_used = True
+        if is_used:
+            raise UsedSeal(_USED)
+        return opened
 
     def __repr__(self) -> str:
         """Show no secret."""
@@ -187,7 +280,23 @@ def _as_dict(data: Mapping[str, Any], root: str) -> dict[str, Any]:
     return dict(data)
 
 
+class _Opened(NamedTuple):
+    data: dict[str, Any]
+    fields: fe26.Fields
+    expires_at: float | None
+
+    @property
+    def use(self) -> str:
+        """The id of the seal's one use: of its MAC's octets, since the text has several spellings."""
+        octets = base64.urlsafe_b64decode(self.fields.mac + b"=")
+        return "once " + base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).decode()
+
+
 def _unseal(text: str, passwords: Passwords, at: float, iterations: int) -> dict[str, Any]:
+    return _open(text, passwords, at, iterations).data
+
+
+def _open(text: str, passwords: Passwords, at: float, iterations: int) -> _Opened:
     fields = fe26.parse(text)
     opened = fe26.unseal_at(fields, password_for(fields, passwords), now=at, iterations=iterations)
     try:
@@ -196,11 +305,11 @@ def _unseal(text: str, passwords: Passwords, at: float, iterations: int) -> dict
         msg = "the seal is authentic but its payload is not JSON"
         raise InvalidSeal(msg) from None
     if data is None:  # iron-session reads null as an empty session
-        return {}
+        data = {}
     if not isinstance(data, dict):
         msg = f"the seal is authentic but holds {type(data).__name__} instead of an object"
         raise InvalidSeal(msg)
-    return data
+    return _Opened(data, fields, opened.expires_at)
 
 
 def password_for(fields: fe26.Fields, passwords: Passwords) -> str:
@@ -218,26 +327,3 @@ def password_for(fields: fe26.Fields, passwords: Passwords) -> str:
         )
         raise UnknownPassword(msg)
     return password
-
-
-def seconds(duration: float | timedelta, name: str) -> float:
-    """Return a duration in seconds.
-
-    Raises:
-        ConfigError: It is negative, infinite or no number; the message calls it *name*.
-    """
-    value = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < MAX_SECONDS:
-        msg = f"{name} must be a number of seconds or a timedelta, 0 or more, not {duration!r}"
-        raise ConfigError(msg)
-    return value
-
-
-def epoch(moment: datetime) -> float:
-    """Return a datetime as epoch seconds; one without a zone is UTC, as in Werkzeug."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
-
-
-def now(clock: Clock | None) -> float:
-    """Return the clock's time; `time.time` is looked up at each call, so tests can freeze it from outside."""
-    return time.time() if clock is None else clock()

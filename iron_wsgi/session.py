@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from .errors import ConfigError, SessionDestroyed, opaque
-from .sealer import epoch, seconds
 from .state import FLASH_KEY, State
+from .times import epoch, seconds
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -95,7 +95,7 @@ class Session(MutableMapping[str, Any]):
 
     def _open_alive(self) -> State:
         state = self._open()
-        if state.destroyed:
+        if state.destroyed and not state.is_ended:  # nobody here can know of the latter; it goes nowhere
             msg = (
                 "the session was destroyed in this request; writing into it would sign the visitor in again. "
                 "To go on with an empty one use regenerate(clear=True)"
@@ -271,10 +271,10 @@ class Session(MutableMapping[str, Any]):
             clear: Forget the data, and an expiry of the session's own, too.
         """
         state = self._open_to_write()
+        self._exchange.regenerate(state)
         if clear:
             state.data.clear()
-            state.meta.clear()
-        self._exchange.regenerate(state)
+            state.meta = {name: state.meta[name] for name in ("sid", "iat")}
 
     def set_expiry(self, expiry: float | timedelta | datetime | None) -> None:
         """Let this session live longer or shorter than others ("remember me"); later saves keep it.
@@ -303,8 +303,11 @@ class Session(MutableMapping[str, Any]):
         """Use other options for this session from now on, as iron-session's ``updateConfig``.
 
         Raises:
-            ConfigError: An option is unusable.
+            ConfigError: An option is unusable, or decides where all sessions are.
         """
+        if fixed := changes.keys() & {"storage", "store", "revocations", "vault"}:
+            msg = f"{min(fixed)} cannot be changed for one session: other requests would not find it"
+            raise ConfigError(msg)
         self._open()
         self._exchange.update(**changes)
 

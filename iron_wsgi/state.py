@@ -7,21 +7,48 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import RefusalReason
+from .ids import new_id
 
 if TYPE_CHECKING:
     from .outcome import Outcome
 
-META_KEY = "_iron"
-"""The reserved member of the payload that holds the session's own stamps."""
-
-MAX_ID = 128
-"""Characters of a session's id, at most."""
-
 FLASH_KEY = "_flash"
 """The member of the data that holds flash values."""
+
+
+class Kept(NamedTuple):
+    """A session as a store holds it: as it was read, or last written.
+
+    Attributes:
+        version: What `iron_wsgi.stores.Store.save` compares.
+        plaintext: The payload.
+        is_outdated: It is sealed under an older password.
+    """
+
+    version: int
+    plaintext: bytes
+    is_outdated: bool = False
+
+
+class Retired(NamedTuple):
+    """A session that is over.
+
+    Attributes:
+        sid: Its id.
+        ref: What its record is called; None where it has none that is known of.
+        until: Epoch seconds at which its last copy expires; None for never.
+        subject: Whose it was; None for nobody's.
+        issued_at: Epoch seconds at which it began, if it matters whether it was alive until now; else None.
+    """
+
+    sid: str
+    ref: str | None
+    until: float | None
+    subject: str | None = None
+    issued_at: float | None = None
 
 
 _UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
@@ -37,8 +64,8 @@ class State:
 
     Attributes:
         data: The session's data, without metadata.
-        meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, and whatever a later version
-            wrote.
+        meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, ``until`` (when the last of the
+            copies that outlive this one expires), and whatever a later version wrote.
         mac: The MAC of the seal that came in, base64url; empty where none came.
         issued_at: Epoch seconds at which the session began; never moved by a later write.
         expires_at: Epoch seconds at which the seal that came in, or was last written, expires; None for
@@ -47,6 +74,7 @@ class State:
         accessed: The response depends on the session.
         modified: The session must be written.
         destroyed: The session is over; nothing brings it back in this request.
+        is_ended: It was ended elsewhere, while the request ran.
         refused: Why the cookie that came in was not trusted, if one came and was not.
         is_kept: The refused cookie must not be deleted: another server may well know what to do with it.
         is_outdated: What came in must be written again: touched, sealed under an older password, or in an
@@ -56,6 +84,10 @@ class State:
             values.
         encode: Returns values as they would be written, to compare them.
         lent: Keys whose values the application holds, and may change unseen; None where nobody keeps count.
+        kept: What the store holds of the session; None where it holds nothing that is known of.
+        has_fresh_id: Its id was made in this request, and not written yet: nobody else can have it.
+        retired: What the session was until it was regenerated; to be ended when the next write has succeeded.
+        conflicts: Top-level keys whose value of a parallel request the last write replaced.
         saved: What the last commit, save or destroy in this exchange asks of the response.
     """
 
@@ -68,6 +100,7 @@ class State:
     accessed: bool = False
     modified: bool = False
     destroyed: bool = False
+    is_ended: bool = False
     refused: RefusalReason | None = None
     is_kept: bool = False
     is_outdated: bool = False
@@ -75,6 +108,10 @@ class State:
     decode: Callable[[], dict[str, Any]] | None = None
     encode: Callable[[dict[str, Any]], bytes] = _as_json
     lent: set[str] | None = None
+    kept: Kept | None = None
+    has_fresh_id: bool = False
+    retired: list[Retired] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
     saved: Outcome | None = None
 
     @property
@@ -90,6 +127,18 @@ class State:
         octets = base64.urlsafe_b64decode(self.mac + b"=")
         return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()[:24]).decode()
 
+    def give_id(self, generate_id: Callable[[], str]) -> None:
+        """Stamp a new id."""
+        self.meta["sid"] = new_id(generate_id)
+        self.has_fresh_id = True
+
+    def stamp_id(self, generate_id: Callable[[], str]) -> None:
+        """Stamp the id that the session has, or a new one."""
+        if "sid" not in self.meta and self.sid:
+            self.meta["sid"] = self.sid
+        elif "sid" not in self.meta:
+            self.give_id(generate_id)
+
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
         if self.modified or self.decode is None or (self.lent is not None and not self.lent):
@@ -97,7 +146,9 @@ class State:
         lent = self.data if self.lent is None else self.lent
         # Each with keys of its own: a serializer may tell whether two strings are one object.
         values = {
-            key: value for key, value in self.data.items() if key in lent and type(value) not in _UNCHANGING
+            key: value
+            for key, value in dict(self.data).items()
+            if key in lent and type(value) not in _UNCHANGING
         }
         if not values:
             return False

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol, final
 from urllib.parse import unquote
 
 from . import seal as fe26
-from .errors import ConfigError, PayloadError, RefusalReason, Refused, SealError
+from .codec import Codec
+from .cookies import MAX_COOKIE, Cookie
+from .errors import ConfigError, Ended, Refused, SealError
+from .events import notices
 from .options import SessionOptions
-from .sealer import MAX_SECONDS, now, password_for
-from .state import FLASH_KEY, MAX_ID, META_KEY, State
+from .question import outlives_entries, refuse_revoked, revoke
+from .readers import Reader, Readers
+from .records import Records
+from .sealer import password_for
+from .state import Retired, State
+from .times import now
 
 MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
-
-NEXT_IRON_SESSION = "next-iron-session"
-_READ_BY = {"flask": "Flask", "signed_cookies": "Django", "db": "Django", "secret-key": "Flask and Django"}
 
 
 class Vault(Protocol):
@@ -30,47 +36,82 @@ class Vault(Protocol):
         """
         ...
 
-    def dump(self, state: State, /, *, expires_at: float | None) -> str:
-        """Return the value for *state*, good until *expires_at* (epoch seconds; None for ever)."""
-        ...
+    def dump(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
+        """Write *state*, and return the value that stands for it.
 
-
-class Reader(Protocol):
-    """Reads the cookie that a site used before, so that the switch to seals signs nobody out."""
-
-    def read(self, value: str, /, *, at: float) -> State:
-        """Return the session of an authentic *value*, at the time *at* (epoch seconds).
+        Args:
+            state: The session. What a parallel request wrote may be in it afterwards.
+            expires_at: Epoch seconds until which it is good; None for ever.
+            cookie: The cookie that it will be the value of, still empty. A longer value than fits may be
+                returned: the engine says what then.
 
         Raises:
-            Refused: It is not authentic, or its time is over.
+            Ended: It was ended while this request ran.
+            SessionConflict: A parallel request changed the same keys, and that is to be an error.
+            PayloadError: The data cannot be written.
+            Unavailable: Something that must be told does not answer.
+        """
+        ...
+
+    def preview(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
+        """Return a value of the length that `dump` would return, and write nothing."""
+        ...
+
+    def settle(self, state: State, /) -> None:
+        """Let go of what the value that `dump` returned last replaces: it goes out now.
+
+        Raises:
+            Unavailable: Something that must be told does not answer.
+        """
+        ...
+
+    def end(self, over: Retired, /) -> bool:
+        """See that no copy of a session that is over is accepted any more, as far as that is known here.
+
+        Returns whether it was alive until now, as far as *over* says that it matters.
+
+        Raises:
+            Unavailable: Something that must be told does not answer.
         """
         ...
 
 
 @final
 class SealVault:
-    """The vault whose values are seals: the payload is the data, with ``_iron`` where a feature needs it."""
+    """The vault whose values are seals: of the data, or of a reference to them.
 
-    __slots__ = ("_options", "_readers")
+    ``_iron`` beside the data holds the stamps, where a feature needs any.
+    """
 
-    def __init__(self, options: SessionOptions, *, readers: Mapping[str, Reader] | None = None) -> None:
+    __slots__ = ("_codec", "_has_met_list", "_options", "_readers", "_rechecks", "_records")
+
+    def __init__(
+        self,
+        options: SessionOptions,
+        *,
+        readers: Mapping[str, Reader] | None = None,
+        rechecks: bool = False,
+    ) -> None:
         """Seal and unseal under *options*.
 
         Args:
             options: The options.
             readers: What can read older cookies, by the names that the option ``accept`` may enable.
+            rechecks: Whether the list of revocations is asked again when a session that came is written, so
+                that one which was revoked meanwhile is `Ended`. Without it a seal goes out that nobody will
+                accept.
 
         Raises:
             ConfigError: ``accept`` names what nobody here can read.
         """
-        available = dict(readers or {})
-        enabled = [name for name in options.accept if name != NEXT_IRON_SESSION]
-        for name in enabled:
-            if name not in available:
-                msg = f"accept: {name!r} is for {_READ_BY[name]}, and cannot be read here"
-                raise ConfigError(msg)
         self._options = options
-        self._readers = [available[name] for name in enabled]
+        self._readers = Readers(options.accept, readers or {})
+        self._rechecks = rechecks
+        self._has_met_list = options.revocations is None
+        self._codec = Codec(options)
+        self._records = None if options.store is None else Records(options.store, options, self._codec)
+
+    # Reading.
 
     def load(self, value: str) -> State:
         """Open a seal and decide whether it is a session. See `Vault.load`."""
@@ -106,7 +147,7 @@ class SealVault:
             raise Refused("no-expiry", password_id=fields.password_id)
 
         # 5. The payload, its shape, the stamps.
-        data, meta, is_legacy = self._decode(opened.plaintext)
+        data, meta, is_legacy = self._codec.decode(opened.plaintext)
         state = State(
             data=data,
             meta=meta,
@@ -115,8 +156,8 @@ class SealVault:
             expires_at=opened.expires_at,
             is_new=False,
             is_outdated=is_legacy or options.password.is_outdated(fields.password_id),
-            decode=lambda: self._decode(opened.plaintext)[0],
-            encode=options.serializer.dumps,
+            decode=lambda: self._codec.decode(opened.plaintext).data,
+            encode=self._codec.values,
         )
         if state.issued_at > at + options.skew:
             raise Refused("invalid", password_id=fields.password_id)
@@ -124,99 +165,47 @@ class SealVault:
         # 6. The absolute timeout, for seals made before it was set, or made in Node.
         if self._is_too_old(state, at):
             raise Refused("too-old", password_id=fields.password_id)
+
+        # 7. The record that the seal refers to. Only what is authentic comes this far.
+        if "ref" in meta:
+            self._fetch(state)
+        elif options.storage == "store":
+            state.is_outdated = True  # it moves into the store
+
+        # 8. The list of revocations.
+        refuse_revoked(state, self._options)
         return state
+
+    def _fetch(self, state: State) -> None:
+        if state.data:
+            notices.say(
+                "beside a reference",
+                self._options.cookie_name,
+                "it refers to the store, but another writer added values; they are ignored. "
+                "A session that is shared with JavaScript must stay in its cookie",
+            )
+        if self._records is None:
+            raise Refused("lost")
+        self._records.open(state, state.meta["ref"])
 
     def _older(self, value: str, at: float) -> State:
         """Return the session of an older cookie, to be written back as a seal."""
-        reasons: list[RefusalReason] = []
-        for reader in self._readers:
-            try:
-                state = reader.read(value, at=at)
-            except Refused as refused:
-                reasons.append(refused.reason)
-                continue
-            if self._is_too_old(state, at):
-                raise Refused("too-old")
-            state.data.pop(META_KEY, None)
-            state.is_new, state.is_outdated = False, True
-            return state
-        raise Refused(reasons[0])
+        state = self._readers.read(value, at=at)
+        if self._is_too_old(state, at):
+            raise Refused("too-old")
+        if self._options.revocations is not None:
+            state.meta["sid"] = self._id_of_older(state)
+            refuse_revoked(state, self._options)
+        return state
+
+    def _id_of_older(self, state: State) -> str:
+        """Return an id made of what the cookie holds: its text has several spellings."""
+        content = f"{state.issued_at!r} ".encode() + self._codec.encode(state.data, {})
+        return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:24]).decode()
 
     def _is_too_old(self, state: State, at: float) -> bool:
         timeout = self._options.absolute_timeout
         return timeout is not None and at >= state.issued_at + timeout + self._options.skew
-
-    def dump(self, state: State, *, expires_at: float | None) -> str:
-        """Seal *state*. See `Vault.dump`.
-
-        A moment that has passed makes a seal that is expired for every reader.
-
-        Raises:
-            PayloadError: The data cannot be written.
-        """
-        options = self._options
-        if META_KEY in state.data:
-            raise PayloadError(
-                f"session.{META_KEY}", "is reserved for the session's own stamps; use another key"
-            )
-        if options.absolute_timeout is not None:
-            state.meta.setdefault("iat", round(state.issued_at, 3))
-        if expires_at is not None and expires_at <= now(options.clock):
-            expires_at = now(options.clock) - options.skew - 1
-        plaintext = self.encode(state)
-        value = fe26.seal_at(
-            plaintext,
-            options.password.sealing,
-            password_id=options.password.sealing_id,
-            expires_at=expires_at,
-            iterations=options.iterations,
-        )
-        state.decode = lambda: self._decode(plaintext)[0]
-        state.encode = options.serializer.dumps
-        return value + fe26.VERSION_MARK
-
-    def encode(self, state: State) -> bytes:
-        """Return the payload of *state*.
-
-        Raises:
-            PayloadError: The data cannot be written. Its message names the key, and no value.
-        """
-        data = {**state.data, META_KEY: state.meta} if state.meta else state.data
-        try:
-            return self._options.serializer.dumps(data)
-        except PayloadError:
-            raise
-        except (TypeError, ValueError, RecursionError) as error:
-            problem = str(error)
-        raise PayloadError(self._place_of_trouble(data), f"cannot be written: {problem}")
-
-    def _place_of_trouble(self, data: dict[str, Any]) -> str:
-        for key, value in data.items():
-            try:
-                self._options.serializer.dumps({key: value})
-            except (TypeError, ValueError, RecursionError):  # noqa: PERF203 - once, and it fails anyway
-                return f"session.{key}"
-        return "session"
-
-    def _decode(self, plaintext: bytes) -> tuple[dict[str, Any], dict[str, Any], bool]:
-        """Return data, metadata, and whether the payload is next-iron-session's."""
-        try:
-            data = self._options.serializer.loads(plaintext)
-        except Exception:  # noqa: BLE001 - a serializer may raise anything
-            raise Refused("invalid") from None
-        if data is None:
-            data = {}
-        if not isinstance(data, dict):
-            raise Refused("invalid")
-        if NEXT_IRON_SESSION in self._options.accept and _is_legacy(data):
-            flashes = {FLASH_KEY: data["flash"]} if data["flash"] else {}
-            data["persistent"].pop(META_KEY, None)
-            return {**data["persistent"], **flashes}, {}, True
-        if META_KEY not in data:
-            return data, {}, False
-        meta = data.pop(META_KEY)
-        _check_stamps(meta)
-        return data, meta, False
 
     def _issued_at(self, meta: dict[str, Any], expires_at: float | None, at: float) -> float:
         """Return the time of issue; for a seal without a stamp the earliest that its expiry allows."""
@@ -228,27 +217,121 @@ class SealVault:
         ttl: float = meta.get("ttl", self._options.ttl)
         return min(at, expires_at - ttl)
 
+    # Writing.
+
+    def dump(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
+        """Seal *state*, or write it into the store and seal a reference. See `Vault.dump`.
+
+        A moment that has passed makes a seal that is expired for every reader.
+        """
+        # 1. A session that was revoked since it came is over. A copy that lives long could outlive the entry.
+        if not state.is_new and (self._rechecks or outlives_entries(expires_at, self._options)):
+            try:
+                refuse_revoked(state, self._options)
+            except Refused:
+                raise Ended from None
+        if not self._has_met_list:
+            self._meet_list(state)
+        # 2. Its stamps.
+        self._stamp(state, expires_at)
+        # 3. In the cookie, if it stays there and fits.
+        if self._options.storage == "cookie":
+            inline = {name: stamp for name, stamp in state.meta.items() if name != "ref"}
+            plaintext = self._codec.encode(state.data, inline)
+            value = self._seal(plaintext, expires_at)
+            if self._options.overflow != "store" or _fits(value, cookie):
+                state.decode = lambda: self._codec.decode(plaintext).data
+                state.encode = self._codec.values
+                state.kept = None
+                return value
+        # 4. In the store.
+        if self._records is None:
+            msg = "storage='store' needs a store"
+            raise ConfigError(msg)
+        self._records.write(state, expires_at=expires_at)
+        return self._seal(self._reference(state.meta), expires_at)
+
+    def preview(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
+        """Return a value as long as `dump` would return. See `Vault.preview`."""
+        twin = State(
+            meta=dict(state.meta), mac=state.mac, issued_at=state.issued_at, expires_at=state.expires_at
+        )
+        self._stamp(twin, expires_at)
+        ref = twin.meta.pop("ref", twin.sid)
+        if self._options.storage == "cookie":
+            value = self._seal(self._codec.encode(state.data, twin.meta), expires_at)
+            if self._options.overflow != "store" or _fits(value, cookie):
+                return value
+        return self._seal(self._reference({**twin.meta, "ref": ref}), expires_at)
+
+    def settle(self, state: State) -> None:
+        """Let go of the record of a session that is in its cookie again. See `Vault.settle`."""
+        if self._records is not None and state.kept is None:
+            self._records.release(state)
+
+    def end(self, over: Retired) -> bool:
+        """Revoke the session's id and delete its record. See `Vault.end`.
+
+        In this order: if the second fails, whoever tries again meets the list.
+        """
+        was_alive = revoke(over, self._options)
+        if self._records is not None and over.ref is not None:
+            was_alive = self._records.delete(over.ref) and was_alive
+        elif self._records is not None and self._options.storage == "store":
+            self._records.delete(over.sid)  # a parallel request may have moved it out of its cookie
+        return was_alive
+
+    def _stamp(self, state: State, expires_at: float | None) -> None:
+        """Give *state* the stamps that the options in use need."""
+        options = self._options
+        if options.has_server_state:
+            state.stamp_id(options.generate_id)
+        if options.has_server_state or options.absolute_timeout is not None:
+            state.meta.setdefault("iat", round(state.issued_at, 3))
+        # The copies that a browser, or a thief, has kept may live longer than what is written now.
+        if options.revocations is not None and state.expires_at is not None and expires_at is not None:
+            until = max(state.meta.get("until", 0), state.expires_at)
+            if until > expires_at:
+                state.meta["until"] = round(until, 3)
+
+    def _meet_list(self, state: State) -> None:
+        """Ask the list once before the first session begins.
+
+        One that finds itself empty takes the moment of the first question for that of its loss, and what
+        began before for lost.
+        """
+        try:
+            refuse_revoked(state, self._options)
+        except Refused:
+            if state.is_new:
+                state.issued_at = now(self._options.clock)
+                state.meta.pop("iat", None)
+        self._has_met_list = True
+
+    def _reference(self, meta: dict[str, Any]) -> bytes:
+        return self._codec.encode({}, {name: meta[name] for name in ("sid", "iat", "ref")})
+
+    def _seal(self, plaintext: bytes, expires_at: float | None) -> str:
+        options = self._options
+        at = now(options.clock)
+        if expires_at is not None and expires_at <= at:
+            expires_at = at - options.skew - 1
+        value = fe26.seal_at(
+            plaintext,
+            options.password.sealing,
+            password_id=options.password.sealing_id,
+            expires_at=expires_at,
+            iterations=options.iterations,
+        )
+        return value + fe26.VERSION_MARK
+
+
+def _fits(value: str, cookie: Cookie | None) -> bool:
+    return cookie is None or len(cookie.header) + len(value) <= MAX_COOKIE
+
 
 def _parse(value: str) -> fe26.Fields:
     try:
         return fe26.parse(value)
     except SealError as error:
         raise Refused(error.reason) from None
-
-
-def _is_legacy(data: dict[str, Any]) -> bool:
-    """Tell iron-store's payload, by its authenticated shape and nothing else."""
-    return data.keys() == {"persistent", "flash"} and all(isinstance(part, dict) for part in data.values())
-
-
-def _check_stamps(meta: object) -> None:
-    """Refuse stamps that are not what they should be: comparisons with them decide trust."""
-    if not isinstance(meta, dict):
-        raise Refused("invalid")
-    sid = meta.get("sid", "-")
-    if not isinstance(sid, str) or not sid.isascii() or not 0 < len(sid) <= MAX_ID:
-        raise Refused("invalid")
-    for name in ("iat", "ttl", "exp"):
-        stamp = meta.get(name, 1)
-        if isinstance(stamp, bool) or not isinstance(stamp, (int, float)) or not 0 < stamp < MAX_SECONDS:
-            raise Refused("invalid")

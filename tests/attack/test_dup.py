@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Event
-from iron_wsgi.engine import MAX_CANDIDATES, Engine
+from iron_wsgi.candidates import MAX_CANDIDATES
+from iron_wsgi.engine import Engine
 from iron_wsgi.state import State
 from iron_wsgi.testing import DictJar
 from iron_wsgi.vault import SealVault

@@ -8,6 +8,7 @@ import pytest
 
 from iron_wsgi import (
     ConfigError,
+    Cookie,
     CookieOptions,
     CookieTooLarge,
     Outcome,
@@ -16,7 +17,7 @@ from iron_wsgi import (
     SessionOptions,
 )
 from iron_wsgi.engine import Engine
-from iron_wsgi.state import State
+from iron_wsgi.state import Retired, State
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .visitor import (
@@ -637,12 +638,31 @@ def test_another_vault_decides_what_a_value_is(clock: FakeClock) -> None:
         def load(self, value: str, /) -> State:
             return State(data={"value": value}, is_new=False)
 
-        def dump(self, state: State, /, *, expires_at: float | None) -> str:
-            return f"{state.data['value']}-{expires_at}"
+        def dump(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
+            return f"{cookie.name}-{state.data['value']}-{expires_at}"
+
+        def preview(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
+            return self.dump(state, expires_at=expires_at, cookie=cookie)
+
+        def settle(self, state: State, /) -> None:
+            settled.append(state.sid)
+
+        def end(self, over: Retired, /) -> bool:
+            ended.append(over.sid)
+            return True
 
     options = SessionOptions(password=PASSWORD, cookie_name="s", clock=clock, ttl=60)
-    engine = Engine(options, vault=lambda _options: PlainVault())
-    state = engine.open(DictJar({"s": "abc"}))
-    assert state.data == {"value": "abc"}
-    state.modified = True
-    assert engine.commit(state).cookies[0].value == f"abc-{NOW + 60}"
+    ended: list[str] = []
+    settled: list[str] = []
+    given = options.replace(vault=lambda _options: PlainVault())
+    for engine in (Engine(options, vault=lambda _options: PlainVault()), Engine(given)):
+        state = engine.open(DictJar({"s": "abc"}))
+        assert state.data == {"value": "abc"}
+        state.modified = True
+        state.meta["sid"] = "id"
+        size = engine.size(state)
+        cookie = engine.commit(state).cookies[0]
+        assert (cookie.value, len(cookie.header)) == (f"s-abc-{NOW + 60}", size)
+        engine.destroy(state)
+    assert settled == ["id", "id"]
+    assert ended == ["id"]  # with the defaults there is nobody to tell

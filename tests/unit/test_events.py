@@ -180,8 +180,8 @@ def test_without_a_hook_events_stand_in_the_log_at_info(
         visitor.ask(cookies={"s": sealed({}, password_id="9" * 100)})
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     assert said == [
-        "session created: cookie=s reason=None password_id=None session=None",
-        f"session refused: cookie=s reason=unknown-password password_id={'9' * 32!r} session=None",
+        "session created: cookie=s reason=None password_id=None session=None key=None",
+        f"session refused: cookie=s reason=unknown-password password_id={'9' * 32!r} session=None key=None",
     ]
 
 

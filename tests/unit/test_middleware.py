@@ -316,6 +316,7 @@ def test_a_request_that_never_touches_its_session_costs_no_parsing_no_cryptograp
     assert _work(calls) == set()
     assert {call.split(".")[1] for call in calls if call.startswith("iron_wsgi.")} <= {
         "middleware",
+        "response",
         "exchange",
         "session",
         "jars",

@@ -5,7 +5,7 @@ import inspect
 import pickle
 import time
 from datetime import timedelta
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 
@@ -13,6 +13,8 @@ from iron_wsgi import ConfigError, CookieOptions, SessionOptions
 from iron_wsgi.engine import Engine
 from iron_wsgi.options import OPTIONS, REQUIRED, Options
 from iron_wsgi.payload import StrictJSON
+from iron_wsgi.revocation import MemoryRevocations
+from iron_wsgi.stores import MemoryStore
 
 from .visitor import NEWER, PASSWORD
 
@@ -27,7 +29,7 @@ def _options(**given: Any) -> SessionOptions:
 def test_the_table_the_keywords_and_the_attributes_name_the_same_options() -> None:
     names = [option.name for option in OPTIONS]
     assert names == list(Options.__annotations__)
-    assert set(names) == set(get_type_hints(SessionOptions))
+    assert set(names) == set(SessionOptions.__annotations__)
     assert len(set(names)) == len(names) > 15
 
 
@@ -56,6 +58,14 @@ def test_what_costs_nothing_unless_asked_for_is_off() -> None:
     options = _options()
     assert (options.absolute_timeout, options.refresh_after, options.accept) == (None, None, ())
     assert (options.overflow, options.max_chunks) == ("raise", 2)
+    assert (options.storage, options.store, options.revocations, options.vault) == (
+        "cookie",
+        None,
+        None,
+        None,
+    )
+    assert (options.on_outage, options.on_conflict, options.subject) == ("refuse", "merge", None)
+    assert not options.has_server_state
     assert (options.auto_commit, options.save_on_error) == (True, False)
     assert (options.on_event, options.clock, options.seal_with) == (None, None, None)
 
@@ -105,7 +115,19 @@ def test_an_unknown_option_is_answered_with_the_right_one(name: str, answer: str
         ({"refresh_after": "0"}, "refresh_after must be a number of seconds"),
         ({"cookie_options": {"httpOnly": True}}, "write httponly"),
         ({"cookie_options": None}, "cookie_options must be a mapping"),
-        ({"overflow": "truncate"}, "overflow must be one of 'raise', 'chunk', not 'truncate'"),
+        ({"overflow": "truncate"}, "overflow must be one of 'raise', 'chunk', 'store', not 'truncate'"),
+        ({"storage": "redis"}, "storage must be one of 'cookie', 'store', not 'redis'"),
+        ({"storage": "store"}, "need a store, such as store='sqlite:///sessions.db'"),
+        ({"overflow": "store"}, "need a store, such as store='sqlite:///sessions.db'"),
+        ({"store": {}}, r"store must be a Store, a URL, or CacheStore\(cache\)"),
+        ({"store": "what://"}, "scheme is unknown; known are memory:"),
+        ({"revocations": []}, "revocations must inherit from Revocations, or be a URL"),
+        ({"revocations": "memory:", "ttl": 0}, "revocations with ttl=0 need an absolute_timeout"),
+        ({"subject": ""}, "subject must be a non-empty string"),
+        ({"subject": 7}, "subject must be a non-empty string"),
+        ({"vault": 7}, "vault must be callable"),
+        ({"on_outage": "ignore"}, "on_outage must be one of 'refuse', 'accept'"),
+        ({"on_conflict": "ignore"}, "on_conflict must be one of 'merge', 'raise'"),
         ({"max_chunks": 0}, "max_chunks must be an integer of at least 1"),
         ({"max_chunks": 5}, "max_chunks must be at most 4, which is what is read"),
         ({"max_chunks": True}, "max_chunks must be an integer"),
@@ -236,3 +258,20 @@ def test_the_second_step_of_a_rolling_rotation_can_be_made_by_replacing_seal_wit
 def test_a_number_of_rounds_that_no_library_counts_is_refused_when_it_is_given() -> None:
     with pytest.raises(ConfigError, match="iterations must be between 1"):
         _options(iterations=2**40)
+
+
+# ---- what stands on a server ----
+
+
+def test_a_store_and_a_list_are_given_as_they_are_or_by_their_url() -> None:
+    store, revocations = MemoryStore(), MemoryRevocations()
+    assert _options(store=store).store is store
+    assert _options(revocations=revocations).revocations is revocations
+    assert isinstance(_options(store="memory:").store, MemoryStore)
+    assert isinstance(_options(revocations="memory:").revocations, MemoryRevocations)
+
+
+def test_whoever_asks_a_server_is_known_by_one_property() -> None:
+    assert _options(store="memory:").has_server_state
+    assert _options(revocations="memory:").has_server_state
+    assert _options(vault=lambda _: None).has_server_state

@@ -118,11 +118,12 @@ def test_the_core_needs_two_packages(metadata: Message) -> None:
 
 def test_each_extra_brings_what_it_is_named_for(metadata: Message) -> None:
     extras = set(metadata.get_all("Provides-Extra", []))
-    assert extras == {"flask", "django", "redis", "sql", "demo", "test", "docs", "bench"}
+    assert extras == {"flask", "django", "redis", "sql", "postgresql", "demo", "test", "docs", "bench"}
     assert _requirements(metadata, "flask") == {"flask"}
     assert _requirements(metadata, "django") == {"django"}
     assert _requirements(metadata, "redis") == {"redis"}
     assert _requirements(metadata, "sql") == {"sqlalchemy"}
+    assert _requirements(metadata, "postgresql") == {"iron-wsgi[sql]", "psycopg[binary]"}
 
 
 def test_what_the_tests_need_is_enough_for_every_demo(metadata: Message) -> None:

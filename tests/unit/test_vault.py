@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from iron_wsgi import PayloadError, Refused, SessionOptions, seal
+from iron_wsgi import Cookie, CookieOptions, PayloadError, Refused, SessionOptions, seal
 from iron_wsgi.payload import StrictJSON
 from iron_wsgi.state import State
 from iron_wsgi.testing import FakeClock
@@ -16,6 +16,7 @@ from iron_wsgi.vault import MAX_VALUE, SealVault
 from .visitor import NEWER, NOW, OTHER, PASSWORD, ends_at, payload, sealed
 
 TTL = 1_209_600
+EMPTY = Cookie(name="s", value="", options=CookieOptions())
 
 
 def _vault(clock: FakeClock, **options: Any) -> SealVault:
@@ -33,7 +34,7 @@ def _refusal(vault: SealVault, value: str) -> tuple[str, str | None]:
 
 def test_a_value_is_what_was_dumped(clock: FakeClock) -> None:
     vault = _vault(clock)
-    state = vault.load(vault.dump(State(data={"a": [1]}), expires_at=NOW + 60))
+    state = vault.load(vault.dump(State(data={"a": [1]}), expires_at=NOW + 60, cookie=EMPTY))
     assert (state.data, state.meta, state.expires_at, state.is_new) == ({"a": [1]}, {}, NOW + 60, False)
     assert (state.accessed, state.modified, state.destroyed, state.is_outdated) == (
         False,
@@ -44,7 +45,7 @@ def test_a_value_is_what_was_dumped(clock: FakeClock) -> None:
 
 
 def test_with_the_defaults_the_payload_is_the_data_as_iron_session_writes_them(clock: FakeClock) -> None:
-    value = _vault(clock).dump(State(data={"user": {"id": 7}}), expires_at=NOW + 60)
+    value = _vault(clock).dump(State(data={"user": {"id": 7}}), expires_at=NOW + 60, cookie=EMPTY)
     assert value.startswith("Fe26.2*1*")
     assert value.endswith("~2")
     assert seal.unseal_at(seal.parse(value), PASSWORD, now=NOW).plaintext == b'{"user":{"id":7}}'
@@ -136,7 +137,7 @@ def test_a_seal_of_null_is_an_empty_session(clock: FakeClock) -> None:
 
 
 def test_iterations_are_those_of_the_options(clock: FakeClock) -> None:
-    value = _vault(clock, iterations=3).dump(State(data={"a": 1}), expires_at=NOW + 60)
+    value = _vault(clock, iterations=3).dump(State(data={"a": 1}), expires_at=NOW + 60, cookie=EMPTY)
     assert _vault(clock, iterations=3).load(value).data == {"a": 1}
     assert _refusal(_vault(clock), value) == ("invalid", "1")
 
@@ -150,7 +151,7 @@ def test_a_session_under_an_older_password_is_outdated_and_one_under_a_newer_is_
     assert [_vault(clock, password=both).load(value).is_outdated for value in (old, new)] == [True, False]
     rolling = _vault(clock, password=both, seal_with=1)
     assert [rolling.load(value).is_outdated for value in (old, new)] == [False, False]
-    assert rolling.dump(State(), expires_at=None).startswith("Fe26.2*1*")
+    assert rolling.dump(State(), expires_at=None, cookie=EMPTY).startswith("Fe26.2*1*")
 
 
 def test_seals_that_name_no_id_are_opened_by_the_default_password_alone(clock: FakeClock) -> None:
@@ -208,7 +209,7 @@ def test_stamps_come_back_and_members_that_a_later_version_wrote_are_kept(clock:
     meta = {"sid": "abc", "iat": NOW - 5, "ttl": 60, "later": {"x": [1]}}
     state = vault.load(sealed({"a": 1, "_iron": meta}))
     assert (state.data, state.meta, state.sid, state.issued_at) == ({"a": 1}, meta, "abc", NOW - 5)
-    assert payload(vault.dump(state, expires_at=NOW + 60))["_iron"] == meta
+    assert payload(vault.dump(state, expires_at=NOW + 60, cookie=EMPTY))["_iron"] == meta
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,9 @@ def test_stamps_come_back_and_members_that_a_later_version_wrote_are_kept(clock:
         {"sid": 7},
         {"sid": None},
         {"sid": "x" * 129},
-        *({name: bad} for name in ("iat", "ttl", "exp") for bad in (True, None, "5", -1, [], {})),
+        *({"ref": bad} for bad in ("", 7, None, "x" * 129, "é")),
+        {"sid": "é"},
+        *({name: bad} for name in ("iat", "ttl", "exp", "until") for bad in (True, None, "5", -1, [], {})),
         {"iat": 1e300},
     ],
 )
@@ -271,7 +274,7 @@ def test_a_seal_without_an_id_has_one_made_of_its_mac_in_whatever_spelling_it_co
 
 def test_the_key_of_the_stamps_is_reserved(clock: FakeClock) -> None:
     with pytest.raises(PayloadError, match=r"^session\._iron is reserved for the session's own stamps"):
-        _vault(clock).dump(State(data={"_iron": {}}), expires_at=NOW + 60)
+        _vault(clock).dump(State(data={"_iron": {}}), expires_at=NOW + 60, cookie=EMPTY)
 
 
 # ---- the absolute timeout ----
@@ -279,8 +282,8 @@ def test_the_key_of_the_stamps_is_reserved(clock: FakeClock) -> None:
 
 def test_the_time_of_issue_is_stamped_where_the_absolute_timeout_needs_it(clock: FakeClock) -> None:
     state = State(data={"a": 1}, issued_at=NOW - 0.12345)
-    assert payload(_vault(clock).dump(state, expires_at=NOW + 60)) == {"a": 1}
-    value = _vault(clock, absolute_timeout=3600).dump(state, expires_at=NOW + 60)
+    assert payload(_vault(clock).dump(state, expires_at=NOW + 60, cookie=EMPTY)) == {"a": 1}
+    value = _vault(clock, absolute_timeout=3600).dump(state, expires_at=NOW + 60, cookie=EMPTY)
     assert payload(value) == {"a": 1, "_iron": {"iat": round(NOW - 0.12345, 3)}}
 
 
@@ -311,14 +314,14 @@ def test_a_seal_without_stamps_is_too_old_counted_from_its_end(clock: FakeClock)
 def test_an_end_that_has_passed_makes_a_seal_that_is_expired_for_every_reader(
     clock: FakeClock, end: float
 ) -> None:
-    value = _vault(clock).dump(State(data={"a": 1}), expires_at=end)
+    value = _vault(clock).dump(State(data={"a": 1}), expires_at=end, cookie=EMPTY)
     assert ends_at(value) == NOW - 61
     assert _refusal(_vault(clock), value)[0] == "expired"
 
 
 def test_what_was_dumped_is_what_later_changes_are_compared_with(clock: FakeClock) -> None:
     state = State(data={"cart": []})
-    _vault(clock).dump(state, expires_at=NOW + 60)
+    _vault(clock).dump(state, expires_at=NOW + 60, cookie=EMPTY)
     assert not state.is_changed()
     state.data["cart"].append(1)
     assert state.is_changed()
@@ -337,7 +340,7 @@ def test_a_serializer_of_ones_own_writes_and_reads_and_whatever_it_raises_is_inv
             return super().loads(payload[::-1])
 
     vault = _vault(clock, serializer=Reversed())
-    value = vault.dump(State(data={"a": 1}), expires_at=NOW + 60)
+    value = vault.dump(State(data={"a": 1}), expires_at=NOW + 60, cookie=EMPTY)
     assert vault.load(value).data == {"a": 1}
     assert _refusal(vault, sealed({"a": 1}))[0] == "invalid"
 
@@ -362,17 +365,17 @@ class Picky:
 def test_what_a_serializer_cannot_write_is_named_by_its_key(clock: FakeClock, error: Exception) -> None:
     vault = _vault(clock, serializer=Picky(error))
     with pytest.raises(PayloadError, match=r"^session\.b cannot be written: no$") as refused:
-        vault.dump(State(data={"a": 1, "b": "bad"}), expires_at=NOW + 60)
+        vault.dump(State(data={"a": 1, "b": "bad"}), expires_at=NOW + 60, cookie=EMPTY)
     assert refused.value.path == "session.b"
 
 
 def test_a_whole_that_cannot_be_written_though_each_part_can_is_named_as_such(clock: FakeClock) -> None:
     vault = _vault(clock, serializer=Picky(ValueError("too much"), whole=True))
     with pytest.raises(PayloadError, match=r"^session cannot be written: too much$"):
-        vault.dump(State(data={"a": 1, "b": 2}), expires_at=NOW + 60)
+        vault.dump(State(data={"a": 1, "b": 2}), expires_at=NOW + 60, cookie=EMPTY)
 
 
 def test_what_a_serializer_says_itself_is_passed_on(clock: FakeClock) -> None:
     vault = _vault(clock, serializer=Picky(PayloadError("session.x", "is odd")))
     with pytest.raises(PayloadError, match=r"^session\.x is odd$"):
-        vault.dump(State(data={"b": "bad"}), expires_at=NOW + 60)
+        vault.dump(State(data={"b": "bad"}), expires_at=NOW + 60, cookie=EMPTY)

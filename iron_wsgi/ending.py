@@ -1,0 +1,54 @@
+"""The end of a session: of what it is, and of what it was before it was regenerated."""
+
+from __future__ import annotations
+
+from .expiry import last_expiry
+from .options import SessionOptions
+from .state import Retired, State
+from .vault import Vault
+
+
+def retire(
+    state: State, options: SessionOptions, *, expires_at: float | None = None, matters: bool = False
+) -> None:
+    """Note that what *state* is now is over; nothing where nobody can have it.
+
+    Args:
+        state: The session.
+        options: The options.
+        expires_at: When a seal made now would expire, if not as the options say.
+        matters: Whether something is to follow from it, which must not if somebody else has ended it.
+    """
+    is_known = (not state.is_new or state.saved is not None) and not state.has_fresh_id
+    if not is_known or not state.sid or not options.has_server_state:
+        return
+    # Whose it was, and not whose it has become: an anonymous visitor who signs in was nobody.
+    before = state.decode() if state.decode else {}
+    over = Retired(
+        state.sid,
+        state.meta.get("ref"),
+        last_expiry(state, options, expires_at),
+        options.subject_of(before),
+        state.issued_at if matters else None,
+    )
+    state.retired.append(over)
+
+
+def end_retired(state: State, vault: Vault, end: float | None) -> bool:
+    """End what *state* was, and return whether it was alive until now, as far as that matters.
+
+    Args:
+        state: The session.
+        vault: What ends it.
+        end: When what is written now expires: slow responses make copies that live as long. None for never.
+
+    Raises:
+        Unavailable: A store or a list does not answer. What is left stays noted.
+    """
+    was_alive = True
+    while state.retired:
+        over = state.retired[0]
+        until = None if over.until is None or end is None else max(over.until, end)
+        was_alive = vault.end(over._replace(until=until)) and was_alive
+        del state.retired[0]
+    return was_alive
