@@ -1,20 +1,25 @@
-"""The asynchronous half of Django's session interface, without threads."""
+"""The asynchronous half of Django's session interface, without threads where nothing waits."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 
 from iron_wsgi.state import State
 
+from . import conf
+
+T = TypeVar("T")
+
 
 class AsynchronousHalf(SessionBase):
-    """Answers every asynchronous method by the synchronous one, at once, since nothing there waits.
+    """Answers every asynchronous method by the synchronous one.
 
-    Except while ``accept=("db",)`` is on, for cookies that may name a row of Django's own sessions: those are
-    opened in a thread, as Django opens them.
+    At once, where a session is in its cookie, so that nothing waits. In a thread where a store or a list is
+    asked, or a row of Django's own (``accept=("db",)``): there Django's database connections are, too.
     """
 
     accessed: bool
@@ -24,16 +29,21 @@ class AsynchronousHalf(SessionBase):
     def _opened(self) -> State:
         raise NotImplementedError
 
-    def asks_the_database(self) -> bool:
-        """Tell whether opening the session means to look for a row of Django's own."""
+    def waits(self) -> bool:
+        """Tell whether to open or to write the session means to ask a server."""
         raise NotImplementedError
 
     async def aopen(self) -> None:
-        """Open the session, which is then used without waiting. Is no access."""
-        if self._state is None and self.asks_the_database():
+        """Open the session, whose data are then used without waiting. Is no access."""
+        if self._state is None and self.waits():
             was_accessed = self.accessed
             await sync_to_async(self._opened)()
             self.accessed = was_accessed
+
+    async def _answer(self, method: Callable[..., T], *arguments: object) -> T:
+        if self.waits():
+            return await sync_to_async(method)(*arguments)
+        return method(*arguments)
 
     async def _aget_session(self, no_load: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - Django's
         await self.aopen()
@@ -42,38 +52,32 @@ class AsynchronousHalf(SessionBase):
 
     async def aload(self) -> dict[str, Any]:
         """See `load`."""
-        load = sync_to_async(self.load) if self.asks_the_database() else None
-        data: dict[str, Any] = self.load() if load is None else await load()
+        data: dict[str, Any] = await self._answer(self.load)
         return data
 
     async def asave(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
         """See `save`."""
-        await self.aopen()
-        self.save(must_create=must_create)
+        await self._answer(self.save, must_create)
 
     async def acreate(self) -> None:
         """See `create`."""
-        await self.aopen()
-        self.create()
+        await self._answer(self.create)
 
     async def adelete(self, session_key: str | None = None) -> None:
         """See `delete`."""
-        await self.aopen()
-        self.delete(session_key)
+        await self._answer(self.delete, session_key)
 
     async def aflush(self) -> None:
         """See `flush`."""
-        await self.aopen()
-        self.flush()
+        await self._answer(self.flush)
 
     async def acycle_key(self) -> None:
         """See `cycle_key`."""
-        await self.aopen()
-        self.cycle_key()
+        await self._answer(self.cycle_key)
 
     async def aexists(self, session_key: str | None) -> bool:
         """See `exists`."""
-        return bool(self.exists(session_key))
+        return bool(await self._answer(self.exists, session_key))
 
     async def _aget_new_session_key(self) -> str:
         return str(self._get_new_session_key())
@@ -86,4 +90,5 @@ class AsynchronousHalf(SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         """See `clear_expired`."""
-        cls.clear_expired()
+        if conf.options().has_server_state:
+            await sync_to_async(cls.clear_expired)()

@@ -5,43 +5,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
 
-from iron_wsgi import CookieJar, Outcome, Refused
+from iron_wsgi import CookieJar, Outcome
 from iron_wsgi.engine import Engine
 from iron_wsgi.errors import opaque
 from iron_wsgi.events import notices
-from iron_wsgi.seal import PREFIX
-from iron_wsgi.state import MAX_ID, State
+from iron_wsgi.state import Retired, State
 
-from . import conf
+from . import conf, endings, keys
 from .asynchronous import AsynchronousHalf
 from .expiry import Terms, terms_of
-from .jars import KeyJar
+from .jars import KeyJar, check_open
+from .migration import may_name_a_row
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class SessionStore(AsynchronousHalf):
-    """One visitor's session, which lives in the browser's cookie. Nothing is kept on the server.
+    """One visitor's session: in the browser's cookie, or in the store to which the cookie refers.
 
     There are two ways of life. ``SessionStore(session_key)`` is what Django's own session middleware makes:
     it copies the session key into the cookie and back, so the key is the seal. `bound_to` is what our
     middleware makes: the session works on the cookies of one exchange, and its key is a short id, which stays
-    the same until `cycle_key` or `flush`.
+    the same until `cycle_key` or `flush`. While our middleware answers a request, ``SessionStore(key)`` also
+    opens a session of the store by such an id, for applications that have kept it; see `keys`.
 
     Attributes:
         jar: The cookies of the exchange that the session is bound to; None where the key is the seal.
+        is_down: What had to be asked to open a bound session did not answer.
     """
 
     accessed: bool
     modified: bool
     jar: CookieJar | None = None
+    is_down = False
     _session_cache: dict[str, Any]
     _state: State | None = None
     _ended: Outcome | None = None
+    _is_by_id = False
     _is_cycled = False
+    _over: tuple[Retired, ...] = ()
     _retired: frozenset[str] = frozenset()
 
     @classmethod
@@ -50,8 +55,6 @@ class SessionStore(AsynchronousHalf):
         store = cls()
         store.jar = jar
         return store
-
-    # The key.
 
     def _read_key(self) -> str | None:
         if self.jar is None:
@@ -69,6 +72,12 @@ class SessionStore(AsynchronousHalf):
         self.accessed = True
         return self._engine.sid(self._opened())
 
+    @property
+    def issued_at(self) -> float:
+        """When the session began, in epoch seconds; `cycle_key` begins it anew."""
+        self.accessed = True
+        return self._opened().issued_at
+
     def is_empty(self) -> bool:
         """Tell whether there is neither a session nor anything in it."""
         if self.jar is None:
@@ -76,20 +85,10 @@ class SessionStore(AsynchronousHalf):
         return self.session_key is None and not self.__dict__.get("_session_cache")
 
     def exists(self, session_key: str | None) -> bool:
-        """Tell whether there is a session of this key: a seal that opens, or an id that may be in use.
-
-        Ids are not recorded anywhere, so with our middleware every id but those ended here may be in use.
-        """
+        """Tell whether there is a session of this key, as far as that can be known; see `keys.exists`."""
         if not session_key or session_key in self._retired:
             return False
-        if not session_key.startswith(PREFIX):
-            are_ids = self.jar is not None or conf.has_own_middleware()
-            return are_ids and session_key.isascii() and len(session_key) <= MAX_ID
-        try:
-            conf.vault().load(session_key)
-        except Refused:
-            return False
-        return True
+        return keys.exists(session_key, is_bound=self.is_bound)
 
     def _get_new_session_key(self) -> str:
         return conf.options().generate_id()  # nobody has it: ids are random
@@ -107,13 +106,16 @@ class SessionStore(AsynchronousHalf):
             return self._load_key().data
         self.accessed = True
         state = self._opened()
-        if "_session_cache" not in self.__dict__:
+        if "_session_cache" not in self.__dict__ or state.destroyed:
             return state.data
         return state.decode() if state.decode else {}
 
     def _load_key(self) -> State:
-        state = self._state = self._engine.open(KeyJar(self.session_key))
-        if state.is_new and not state.is_kept:
+        key: str = self.session_key
+        self._is_by_id = keys.opens_by_id(key)
+        state = self._engine.open(KeyJar(keys.reference(key) if self._is_by_id else key))
+        self._state = state
+        if state.is_new and (self._is_by_id or not state.is_kept):
             self._session_key = None  # so that Django's middleware deletes the cookie
         elif "_session_cache" not in self.__dict__:
             self._session_cache = state.data
@@ -126,7 +128,9 @@ class SessionStore(AsynchronousHalf):
             return
         state.accessed = True
         outcome = self._engine.commit(state, **self._terms(state)._asdict())
-        if outcome.cookies:
+        if state.destroyed:  # elsewhere, at this moment
+            self._session_cache, self._session_key = state.data, None
+        elif outcome.cookies:
             self._send(outcome)
             self.modified = True
 
@@ -140,16 +144,26 @@ class SessionStore(AsynchronousHalf):
             CookieTooLarge: Browsers would drop the cookie; the message names the largest keys.
             PayloadError: A value cannot be written (``serializer="json"``).
             HeadersAlreadySent: The response is under way.
+            SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
+            Unavailable: What must be asked or told does not answer.
+            UpdateError: The session was ended elsewhere since it was read.
         """
+        check_open(self.jar)
         data = self._get_session(no_load=must_create)
         state = self._opened()
         if state.is_kept and not data and not self.modified:
             return  # another server can read it
-        state.data = data
-        state.modified = state.modified or self.modified
-        if self.jar is not None:
-            self._engine.sid(state)
-        self._send(self._engine.commit(state, renew=True, **self._terms(state)._asdict()))
+        if not state.destroyed:
+            state.data = data
+            state.modified = state.modified or self.modified
+            endings.retire_emptied(state, self._engine)
+            if self.jar is not None:
+                self._engine.sid(state)
+        outcome = self._engine.commit(state, renew=True, **self._terms(state)._asdict())
+        if state.destroyed:
+            raise UpdateError
+        state.is_new = False
+        self._send(outcome)
         # Django's middleware sets the cookie of a modified session alone.
         self.modified = self.jar is None
 
@@ -160,12 +174,17 @@ class SessionStore(AsynchronousHalf):
         self.modified = True
 
     def delete(self, session_key: str | None = None) -> None:
-        """End this session: its cookie goes. Another one lives on in its browser until it expires."""
-        own = self.session_key
-        if session_key in (None, own):
+        """End this session, or the one of another key.
+
+        Without a store and a list of revocations, another one lives on in its browser until it expires.
+
+        Raises:
+            Unavailable: What must be told does not answer.
+        """
+        if session_key is None or session_key == self.session_key:
             self._end()
             return
-        if self.exists(session_key):
+        if not endings.end(session_key) and self.exists(session_key):
             notices.say(
                 "delete by key",
                 settings.SESSION_COOKIE_NAME,
@@ -187,7 +206,8 @@ class SessionStore(AsynchronousHalf):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Do nothing: expired sessions are in browsers, which forget them."""
+        """Remove what has expired from the store and the list. Those in cookies browsers forget."""
+        conf.sweep()
 
     # What our middleware asks.
 
@@ -211,10 +231,15 @@ class SessionStore(AsynchronousHalf):
         Raises:
             CookieTooLarge: The session does not fit; the browser keeps the old cookie.
             PayloadError: A value cannot be written.
-            Unavailable: What must be asked does not answer.
+            SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
+            Unavailable: What must be asked or told does not answer.
+            UpdateError: The session was ended elsewhere since it was read, and would be written.
         """
         was_accessed = self.accessed
         engine, state = self._engine, self._opened()
+        for over in self._over:  # the view's transaction may have been rolled back
+            conf.vault().end(over)
+        self._over = ()
         state.data = self.__dict__.get("_session_cache", state.data)
         if status >= 500 and not engine.options.save_on_error:
             return self._ended or Outcome(vary=was_accessed)
@@ -223,14 +248,18 @@ class SessionStore(AsynchronousHalf):
         state.lent = set()  # compared once is enough
         saves_all: bool = settings.SESSION_SAVE_EVERY_REQUEST
         # Asking a new session for its id makes one, and no session.
-        is_begun = not state.is_new or _is_set(state.saved) or self._is_cycled
+        is_begun = not state.is_new or self._is_cycled
         is_empty = not state.data and (self._id() is None or not is_begun)
         renew = (is_changed or saves_all) and engine.options.auto_commit and not is_empty
+        if renew:
+            endings.retire_emptied(state, self._engine)
         state.accessed = was_accessed or (saves_all and state.refused is not None)
         try:
             outcome = self._ended if is_empty and self._ended else self._committed(state, status, renew=renew)
         finally:
             state.lent = None
+        if state.destroyed and (is_changed or saves_all):
+            raise UpdateError
         state.modified = False
         return outcome
 
@@ -247,18 +276,15 @@ class SessionStore(AsynchronousHalf):
 
     def has_changes(self) -> bool:
         """Tell whether something was changed since the last commit, and will not be saved."""
-        if not self._engine.options.auto_commit:
-            return False
-        return self.modified or (self._state is not None and self._state.is_changed())
+        is_changed = self.modified or (self._state is not None and self._state.is_changed())
+        return is_changed and self._engine.options.auto_commit
 
-    def asks_the_database(self) -> bool:
-        """Tell whether opening the session means to look for a row of Django's own."""
-        if "db" not in conf.options().accept:
-            return False
-        values = (self.jar or KeyJar(self.session_key)).read(settings.SESSION_COOKIE_NAME)
-        return any(not value.startswith(PREFIX) for value in values)
-
-    # Inside.
+    def waits(self) -> bool:
+        """Tell whether to open or to write the session means to ask a server, be it for a row of Django's."""
+        options = conf.options()
+        if options.has_server_state or "db" not in options.accept:
+            return options.has_server_state
+        return may_name_a_row(self.jar or KeyJar(self.session_key))
 
     @property
     def _engine(self) -> Engine:
@@ -274,7 +300,9 @@ class SessionStore(AsynchronousHalf):
         state = self._state
         if state is None:
             if self.jar is not None:
+                self.is_down = True  # until it has been answered
                 state = self._engine.open(self.jar)
+                self.is_down = False
             elif self.session_key is not None:
                 state = self._load_key()
             else:
@@ -286,10 +314,10 @@ class SessionStore(AsynchronousHalf):
         return terms_of(self, self._engine, state)
 
     def _send(self, outcome: Outcome) -> None:
-        if self.jar is None:
-            self._session_key = outcome.cookies[0].value
-        else:
+        if self.jar is not None:
             self.jar.send(outcome)
+        else:
+            self._session_key = self.sid if self._is_by_id else outcome.cookies[0].value
 
     def _retire(self, session_key: str | None) -> None:
         if session_key:
@@ -300,23 +328,21 @@ class SessionStore(AsynchronousHalf):
         began = State(issued_at=self._engine.now())
         if self.jar is not None:
             old = self._opened()
-            began.came, began.saved = old.came, old.saved
+            began.came, began.saved, began.retired = old.came, old.saved, old.retired
         self._state = began
         self._is_cycled = False
         self._session_key = None
 
     def _end(self) -> None:
         self._retire(self.session_key)
-        if self.jar is not None:
+        engine = self._engine
+        if self.jar is not None or engine.options.has_server_state:
             old = self._opened()
             old.accessed = True
-            self._ended = self._engine.destroy(old)
+            self._over += endings.undoable(old, engine)
+            self._ended = engine.destroy(old, expires_at=self._terms(old).expires_at)
+        if self.jar is not None and self._ended is not None:
             self.jar.send(self._ended)
         self._begin()
         self._session_cache = {}
         self.modified = True
-
-
-def _is_set(outcome: Outcome | None) -> bool:
-    """Tell whether a session was saved, and not only ended."""
-    return outcome is not None and any(not cookie.is_deletion for cookie in outcome.cookies)

@@ -19,11 +19,17 @@ from iron_wsgi import ConfigError, CookieOptions, Passwords, SessionOptions
 from iron_wsgi.cookies import did_you_mean
 from iron_wsgi.engine import Engine
 from iron_wsgi.options import OPTIONS
+from iron_wsgi.outages import ask
 from iron_wsgi.payload import Serializer, StrictJSON
-from iron_wsgi.vault import Reader, SealVault
+from iron_wsgi.readers import Reader
+from iron_wsgi.vault import SealVault, Vault
 
 from .installed import OURS, middleware_of
 from .migration import DatabaseSessions, SignedCookies
+from .urls import open_revocations, open_store
+
+SESSION_KEY: Final = "_auth_user_id"
+"""Where ``django.contrib.auth`` keeps whose session it is. Its own constant stands beside models."""
 
 SECRET_KEY: Final = "secret-key"
 ACCEPTED: Final = ("next-iron-session", "signed_cookies", "db", SECRET_KEY)
@@ -56,7 +62,7 @@ class Built(NamedTuple):
 
     engine: Engine
     stock_engine: Engine
-    vault: SealVault
+    vault: Vault
 
 
 class SharedJSON(JSONSerializer):
@@ -85,8 +91,8 @@ def stock_engine() -> Engine:
     return _built().stock_engine
 
 
-def vault() -> SealVault:
-    """Return what opens a single value.
+def vault() -> Vault:
+    """Return what opens a single value, and ends a session that is known by its id.
 
     Raises:
         ImproperlyConfigured: A setting is unusable.
@@ -101,6 +107,20 @@ def options() -> SessionOptions:
         ImproperlyConfigured: A setting is unusable.
     """
     return _built().engine.options
+
+
+def sweep() -> tuple[int, int]:
+    """Remove what has expired, and return how much: from the store, and from the list of revocations.
+
+    Raises:
+        ImproperlyConfigured: A setting is unusable.
+        Unavailable: One of them does not answer.
+    """
+    store, revocations = options().store, options().revocations
+    return (
+        0 if store is None else ask("store", store.sweep),
+        0 if revocations is None else ask("list of revocations", revocations.sweep),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -126,6 +146,7 @@ def _build() -> Built:
     accept = tuple(given.get("accept", ()))
     chosen: dict[str, Any] = {
         "generate_id": _generate_id,
+        "subject": SESSION_KEY,
         **given,
         "accept": tuple(name for name in accept if name != SECRET_KEY),
         "cookie_name": settings.SESSION_COOKIE_NAME,
@@ -136,16 +157,20 @@ def _build() -> Built:
     try:
         chosen["password"] = _passwords(chosen, accept)
         chosen["serializer"] = _serializer(given.get("serializer"))
+        chosen["store"] = open_store(given.get("store"), clock=given.get("clock"))
+        chosen["revocations"] = open_revocations(given.get("revocations"), clock=given.get("clock"))
         checked = SessionOptions(**chosen)
         readers: dict[str, Reader] = {
             "signed_cookies": SignedCookies(settings.SESSION_COOKIE_AGE),
             "db": DatabaseSessions(settings.SESSION_COOKIE_AGE),
         }
-        make_vault = partial(SealVault, readers=readers)
+        # Django tells a visitor whose session was ended while his request ran: `UpdateError`.
+        make_vault = partial(SealVault, readers=readers, rechecks=True)
+        stock = checked.replace(overflow="raise") if checked.overflow == "chunk" else checked
         return Built(
             engine=Engine(checked, vault=make_vault),
-            stock_engine=Engine(checked.replace(overflow="raise"), vault=make_vault),
-            vault=make_vault(checked),
+            stock_engine=Engine(stock, vault=make_vault),
+            vault=(checked.vault or make_vault)(checked),
         )
     except ConfigError as error:
         msg = f"IRON_SESSION: {error}"

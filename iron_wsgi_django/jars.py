@@ -8,7 +8,7 @@ from typing import final
 from django.conf import settings
 from django.http import HttpRequest, parse_cookie
 
-from iron_wsgi import HeadersAlreadySent, Outcome
+from iron_wsgi import CookieJar, HeadersAlreadySent, Outcome
 from iron_wsgi.jars import WaitingJar
 
 
@@ -69,6 +69,16 @@ class RequestJar:
         Raises:
             HeadersAlreadySent: The response is under way.
         """
-        if self.is_closed and outcome.cookies:
-            msg = "the headers have gone out; save or flush the session before the first chunk of the body"
-            raise HeadersAlreadySent(msg)
+        if outcome.cookies:
+            check_open(self)
+
+
+def check_open(jar: CookieJar | None) -> None:
+    """Refuse what would be lost, before anything of it is written elsewhere.
+
+    Raises:
+        HeadersAlreadySent: The response is under way.
+    """
+    if getattr(jar, "is_closed", False):
+        msg = "the headers have gone out; save or flush the session before the first chunk of the body"
+        raise HeadersAlreadySent(msg)

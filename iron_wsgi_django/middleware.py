@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from http.cookies import Morsel  # noqa: TID251 - Django's cookies are Morsels, and nothing is read
-from typing import Any, Final, final
+from typing import Any, final
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -20,21 +20,20 @@ from django.utils.http import http_date
 from iron_wsgi import Cookie, Outcome, Unavailable
 from iron_wsgi.events import notices
 from iron_wsgi.jars import explain_loss, explain_secure
+from iron_wsgi.outages import RETRY_AFTER
 
+from . import keys
 from .backend import SessionStore
 from .jars import RequestJar
 from .reporting import hide_chunks
-
-RETRY_AFTER: Final = 5
-"""Seconds after which a visitor is asked to come back when something that must be asked did not answer."""
 
 
 class SessionMiddleware(DjangoMiddleware):
     """Gives each request its session, and each response what the session asks for.
 
-    In place of ``django.contrib.sessions.middleware.SessionMiddleware``. Under ASGI it needs no thread. With
-    another ``SESSION_ENGINE``, or where a view put another session on the request, it does what Django's
-    does.
+    In place of ``django.contrib.sessions.middleware.SessionMiddleware``. Under ASGI it needs no thread,
+    unless a store or a list of revocations is asked. With another ``SESSION_ENGINE``, or where a view put
+    another session on the request, it does what Django's does.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -46,26 +45,28 @@ class SessionMiddleware(DjangoMiddleware):
         """Answer a request."""
         if self.async_mode:
             return self.__acall__(request)
-        try:
-            response = self.process_request(request) or self.get_response(request)
-        except Unavailable:  # Django's own page for errors may ask for the session too
-            return unavailable()
-        return self.process_response(request, response)
+        with keys.trusted(request.META.get("HTTP_COOKIE", "")):
+            try:
+                response = self.process_request(request) or self.get_response(request)
+            except Unavailable:  # Django's own page for errors may ask for the session too
+                return unavailable()
+            return self.process_response(request, response)
 
     async def __acall__(self, request: Any) -> HttpResponse:
-        """Answer a request without a thread."""
-        try:
-            response = self.process_request(request)
-            if response is None:
-                response = await self.get_response(request)
-            store = getattr(request, "session", None)
-            if not isinstance(store, SessionStore):
-                return await sync_to_async(super().process_response)(request, response)
-            if not _is_idle(store):
-                await store.aopen()
-        except Unavailable:  # Django's own page for errors may ask for the session too
-            return unavailable()
-        return self.process_response(request, response)
+        """Answer a request; without a thread, unless a store or a list is asked."""
+        with keys.trusted(request.META.get("HTTP_COOKIE", "")):
+            try:
+                response = self.process_request(request)
+                if response is None:
+                    response = await self.get_response(request)
+                store = getattr(request, "session", None)
+                if not isinstance(store, SessionStore):
+                    return await sync_to_async(super().process_response)(request, response)
+                if not _is_idle(store) and store.waits():
+                    return await sync_to_async(self.process_response)(request, response)
+            except Unavailable:  # Django's own page for errors may ask for the session too
+                return unavailable()
+            return self.process_response(request, response)
 
     def process_request(self, request: Any) -> Any:
         """Put a session on *request*. Nothing is read before it is used. A subclass may return a response."""
@@ -91,6 +92,8 @@ class SessionMiddleware(DjangoMiddleware):
             return super().process_response(request, response)
         if _is_idle(store):
             outcome = Outcome()
+        elif store.is_down and response.status_code == 500:
+            return _in_place_of(response)  # what another middleware met, Django has made an error of
         else:
             try:
                 outcome = store.commit(status=response.status_code)
@@ -101,9 +104,7 @@ class SessionMiddleware(DjangoMiddleware):
                 )
                 raise SessionInterrupted(msg) from None
             except Unavailable:
-                for close in response._resource_closers:  # noqa: SLF001 - Django has no other hook
-                    close()
-                return unavailable()
+                return _in_place_of(response)
             _explain(request, outcome)
             apply(outcome, response)
         jar.is_closed = True
@@ -133,6 +134,13 @@ def apply(outcome: Outcome, response: HttpResponse) -> None:
 def unavailable() -> HttpResponse:
     """Return the answer where something that must be asked about the session did not answer."""
     return HttpResponse(status=503, headers={"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"})
+
+
+def _in_place_of(response: HttpResponse) -> HttpResponse:
+    """Close *response*, which is not sent, and return `unavailable`."""
+    for close in response._resource_closers:  # noqa: SLF001 - Django has no other hook
+        close()
+    return unavailable()
 
 
 def _set(cookie: Cookie, response: HttpResponse) -> None:

@@ -14,8 +14,8 @@ from django.core import signing
 from django.db import DatabaseError, InterfaceError
 from django.utils.module_loading import import_string
 
-from iron_wsgi import ConfigError, Refused, Unavailable
-from iron_wsgi.seal import SKEW
+from iron_wsgi import ConfigError, CookieJar, Refused, Unavailable
+from iron_wsgi.seal import PREFIX, SKEW
 from iron_wsgi.state import State
 
 SALT: Final = "django.contrib.sessions.backends.signed_cookies"
@@ -91,6 +91,11 @@ class DatabaseSessions:
             raise Refused("expired")
         issued_at = min(at, expires_at - self._age)
         return State(data=store.decode(row.session_data), issued_at=issued_at, expires_at=expires_at)
+
+
+def may_name_a_row(jar: CookieJar) -> bool:
+    """Tell whether the session cookie can be a key to a row of Django's: a seal is none."""
+    return any(not value.startswith(PREFIX) for value in jar.read(settings.SESSION_COOKIE_NAME))
 
 
 def _own_expiry(data: dict[str, Any], issued_at: float) -> float:

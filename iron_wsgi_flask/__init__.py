@@ -8,6 +8,7 @@ from flask import session as _session
 
 from .interface import IronSessionInterface as IronSessionInterface
 from .session import FlaskSession as FlaskSession
+from .signals import session_conflict as session_conflict
 from .signals import session_created as session_created
 from .signals import session_destroyed as session_destroyed
 from .signals import session_refused as session_refused

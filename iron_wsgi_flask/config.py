@@ -16,6 +16,7 @@ from iron_wsgi.engine import Engine
 from iron_wsgi.errors import opaque
 from iron_wsgi.options import OPTIONS
 from iron_wsgi.payload import Serializer, StrictJSON
+from iron_wsgi.stores import MemoryStore
 from iron_wsgi.vault import SealVault
 
 from .login import follow_flask_login
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from iron_wsgi.events import EventHook, EventKind
-    from iron_wsgi.options import Overflow
-    from iron_wsgi.sealer import Clock
+    from iron_wsgi.options import OnConflict, OnOutage, Overflow, Storage, Subject
+    from iron_wsgi.revocation import Revocations
+    from iron_wsgi.stores import Store
+    from iron_wsgi.times import Clock
+    from iron_wsgi.vault import Vault
 
 PREFIX: Final = "IRON_SESSION_"
 SECRET_KEY: Final = "secret-key"
@@ -55,6 +59,13 @@ class FlaskOptions(TypedDict, total=False):
     refresh_after: float | timedelta | None
     overflow: Overflow
     max_chunks: int
+    storage: Storage
+    store: Store | str | None
+    revocations: Revocations | str | None
+    subject: Subject | None
+    vault: Callable[[SessionOptions], Vault] | None
+    on_outage: OnOutage
+    on_conflict: OnConflict
     accept: tuple[Literal["next-iron-session", "flask", "secret-key"], ...]
     auto_commit: bool
     save_on_error: bool
@@ -68,6 +79,9 @@ class FlaskOptions(TypedDict, total=False):
 # What flask.session stands for needs no place in the environ, and the interface has its serializer.
 NAMES: Final = tuple(option.name for option in OPTIONS if option.name not in ("environ_key", "serializer"))
 KEYS: Final = tuple(PREFIX + name.upper() for name in NAMES)
+SUBJECT: Final = "_user_id"
+"""Where Flask-Login keeps whose session it is."""
+
 DECISIVE: Final = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "PERMANENT_SESSION_LIFETIME", *KEYS)
 """The keys of Flask's configuration that an engine is built from."""
 
@@ -105,8 +119,10 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
     if wrong := [name for name in accept if name not in ACCEPTED]:
         msg = f"accept must be a tuple of {', '.join(map(repr, ACCEPTED))}, not {wrong[0]!r}"
         raise ConfigError(msg)
-    options = {"cookie_name": "session", **arguments, "password": generate_password()}
-    options.pop("seal_with", None)  # which ids there are is known with the application's configuration
+    # What an option needs beside it may stand in the application's configuration.
+    elsewhere = {"cookie_name": "session", "store": MemoryStore(), "absolute_timeout": 1}
+    options = {**elsewhere, **arguments, "password": generate_password()}
+    options.pop("seal_with", None)
     SessionOptions(**options)
 
 
@@ -237,6 +253,7 @@ class AppConfig:
             options["serializer"] = serializer
         options["on_event"] = Teller(self._app, options.get("on_event"))
         options.setdefault("save_on_error", True)
+        options.setdefault("subject", SUBJECT)
         tagged = serializer if isinstance(serializer, TaggedJSON) else TaggedJSON()
         readers = {"flask": FlaskCookie(self._app, tagged)}
         return Engine(SessionOptions(**options), vault=partial(SealVault, readers=readers))

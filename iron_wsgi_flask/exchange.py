@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, final
 
-from iron_wsgi import ConfigError, CookieOptions, CookieTooLarge, Outcome
-from iron_wsgi.engine import FOREVER
+from iron_wsgi import ConfigError, CookieOptions, CookieTooLarge, Outcome, Unavailable
 from iron_wsgi.exchange import CookieExchange
 from iron_wsgi.jars import WaitingJar
-from iron_wsgi.sealer import epoch
+from iron_wsgi.state import State
+from iron_wsgi.times import FOREVER, epoch
 
+from .outages import SessionUnavailable
 from .session import FlaskSession
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from iron_wsgi.engine import Engine
     from iron_wsgi.options import Options
-    from iron_wsgi.state import State
 
     from .config import Built
     from .interface import IronSessionInterface
@@ -45,6 +46,7 @@ class FlaskExchange(CookieExchange):
     _is_closed = False
     _built: Built | None = None
     _engine: Engine | None = None
+    is_down = False  # a store or a list of revocations was asked for the session, and did not answer
 
     def __init__(
         self, interface: IronSessionInterface, app: Flask, environ: WSGIEnvironment, cookie_name: str
@@ -93,6 +95,32 @@ class FlaskExchange(CookieExchange):
         """Whether the request may have brought a cookie of the session's. Cheap, and never wrongly False."""
         return self.cookie_name in self.environ.get("HTTP_COOKIE", "")
 
+    def open(self) -> State:
+        """See `Engine.open`.
+
+        Raises:
+            SessionUnavailable: A store or a list of revocations does not answer. This is said once: the
+                error's page, and what runs after every response, find an empty session that nothing is
+                written into.
+        """
+        if self.is_down:
+            return State(issued_at=self.now(), destroyed=True)
+        try:
+            return super().open()
+        except Unavailable:
+            self.is_down = True
+            raise SessionUnavailable from None
+
+    def save(self, state: State) -> None:
+        """See `CookieExchange.save`.
+
+        Raises:
+            SessionUnavailable: A store or a list of revocations does not answer.
+        """
+        if self.is_down:
+            raise SessionUnavailable
+        super().save(state)
+
     def is_known_to_be_left(self) -> bool:
         """Tell whether these very cookies were opened before, and their session is not permanent.
 
@@ -102,14 +130,17 @@ class FlaskExchange(CookieExchange):
         return self.interface.config(self.app).is_known_to_be_left(self.cookie_name, self.jar.header)
 
     def note_that_flask_leaves_it(self) -> None:
-        """Remember what `is_known_to_be_left` tells."""
-        self.interface.config(self.app).note_that_flask_leaves(self.cookie_name, self.jar.header)
+        """Remember what `is_known_to_be_left` tells. Not where a record may change behind the same cookie."""
+        options = self.engine.options
+        if options.store is None and options.vault is None:
+            self.interface.config(self.app).note_that_flask_leaves(self.cookie_name, self.jar.header)
 
     def outcome(self, state: State, *, status: int = 200, renew: bool = False) -> Outcome:
         """See `Engine.commit`; under the attributes that Flask's configuration gives the cookie.
 
         Raises:
             CookieTooLarge: Messages of ``flash()`` that no page shows are named where they are the cause.
+            SessionUnavailable: A store or a list of revocations does not answer.
         """
         if not renew and self.engine.is_idle(state):
             return Outcome(vary=state.accessed, name=self.cookie_name)
@@ -128,11 +159,22 @@ class FlaskExchange(CookieExchange):
                 advice = "Messages of flash() stay in it until a page calls get_flashed_messages()."
                 error.args = (f"{error} {advice}",)
             raise
+        except Unavailable:
+            raise SessionUnavailable from None
 
     def destroy(self, state: State) -> None:
-        """Delete the cookie now."""
-        cookie = self.interface.cookie_options(self.app, self.cookie_name)
-        self.jar.send(self.engine.destroy(state, cookie=cookie))
+        """Delete the cookie now, and end the session's copies for as long as they would live.
+
+        Raises:
+            SessionUnavailable: A store or a list of revocations does not answer; nothing was done.
+        """
+        if self.is_down:
+            raise SessionUnavailable
+        cookie, _, expires_at = self._terms(state)
+        try:
+            self.jar.send(self.engine.destroy(state, cookie=cookie, expires_at=expires_at))
+        except Unavailable:
+            raise SessionUnavailable from None
 
     def size(self, state: State) -> int:
         """See `Engine.size`."""
@@ -155,6 +197,9 @@ class FlaskExchange(CookieExchange):
         cookie = self.interface.cookie_options(self.app, self.cookie_name)
         if cookie.expires is not None or cookie.max_age is not None:
             return Terms(cookie, None, None)
+        if not state.data and state.decode is not None:
+            # It is about to end, and what it was says how long its copies live.
+            state = replace(state, data=state.decode())
         was_accessed = state.accessed
         moment = self.interface.get_expiration_time(self.app, FlaskSession.opened(self, state))
         state.accessed = was_accessed  # this was ours, and no access

@@ -7,16 +7,18 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app
+from flask import current_app, has_request_context
+from flask import session as current_session
 from flask.sessions import SessionInterface, SessionMixin
 
-from iron_wsgi import CookieOptions, Outcome, Passwords, Sealer, SessionOptions
+from iron_wsgi import CookieOptions, Outcome, Passwords, Sealer, SessionOptions, Unavailable
 from iron_wsgi.errors import opaque
 from iron_wsgi.events import notices
 from iron_wsgi.jars import explain_loss, explain_secure
 
 from .config import AppConfig, attributes_of, check_arguments, serializer_of
 from .exchange import FlaskExchange
+from .outages import SessionUnavailable, refuse
 from .session import FlaskSession
 
 if TYPE_CHECKING:
@@ -96,11 +98,12 @@ class IronSessionInterface(SessionInterface):
         return FlaskSession(FlaskExchange(self, app, request.environ, self.get_cookie_name(app)))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Put what the session asks for on *response*.
+        """Put what the session asks for on *response*; a 503 in its place where that cannot be written.
 
         Raises:
             CookieTooLarge: It does not fit; the browser keeps the old cookie.
             PayloadError: A value cannot be written.
+            SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
             ConfigError: The configuration asks for a cookie that browsers would drop.
         """
         if not isinstance(session, FlaskSession):
@@ -112,7 +115,12 @@ class IronSessionInterface(SessionInterface):
             exchange.close()
             return
         try:
-            outcome = self._outcome(app, session, response.status_code)
+            if exchange.is_down:
+                outcome = _without(response)
+            else:
+                outcome = self._outcome(app, session, response.status_code)
+        except Unavailable:
+            outcome = _unsaved(session, response)
         except Exception:
             # Flask sends the error's page all the same, and that may well show the session.
             _apply(Outcome(vary=True), response.headers)
@@ -177,15 +185,19 @@ class IronSessionInterface(SessionInterface):
 
     # What is offered beside.
 
-    def sealer(self, purpose: str) -> Sealer:
+    def sealer(self, purpose: str, *, once: bool = False) -> Sealer:
         """Return a sealer for *purpose* under the current application's session password.
+
+        Args:
+            purpose: What the seals are for.
+            once: Whether they are good for one use (`Sealer.consume`), noted in the option ``revocations``.
 
         Raises:
             RuntimeError: There is no current application.
-            ConfigError: The application has no password.
+            ConfigError: The application has no password; or no list to note in.
         """
         options = self.options(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
-        return Sealer(options.password, purpose=purpose, iterations=options.iterations, clock=options.clock)
+        return Sealer.of(options, purpose, once=once)
 
     def regenerate(self, session: SessionMixin) -> None:
         """Give *session* a new id and time of issue; its data stay. Flask-Session's name for it."""
@@ -243,6 +255,29 @@ class IronSessionInterface(SessionInterface):
                 "it is not Secure, so browsers send it over plain http, where it can be copied; "
                 "set SESSION_COOKIE_SECURE = True",
             )
+
+
+def _without(response: Response) -> Outcome:
+    """Return what a response must carry whose application knows that the session cannot be had."""
+    if response.status_code == 500:  # an error's page, or what runs after it, was the first to ask
+        refuse(response)
+    return Outcome(vary=True)
+
+
+def _unsaved(session: FlaskSession, response: Response) -> Outcome:
+    """Return what a response must carry whose session could not be written; make it a 503.
+
+    Raises:
+        SessionUnavailable: No visitor is told: the session is not the request's, but a test's.
+    """
+    was_accessed = session.accessed
+    if not has_request_context() or current_session._get_current_object() is not session:  # type: ignore[attr-defined]  # noqa: SLF001
+        raise SessionUnavailable
+    session.accessed = was_accessed  # what was asked just now was no access
+    # Where it was only to be renewed, and nobody used it, the response is good without.
+    if was_accessed and session.state is not None and response.status_code != 503:
+        refuse(response)
+    return Outcome(vary=was_accessed)
 
 
 def _apply(outcome: Outcome, headers: Headers) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask.sessions import SessionMixin
 
-from iron_wsgi import Session
-from iron_wsgi.engine import FOREVER
+from iron_wsgi import Session, SessionDestroyed
 from iron_wsgi.errors import opaque
+from iron_wsgi.times import FOREVER
+
+from .outages import SessionUnavailable
 
 if TYPE_CHECKING:
     from iron_wsgi.state import State
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 PERMANENT_KEY: Final = "_permanent"
 """The member of the data that holds `FlaskSession.permanent`, as in Flask's own session."""
 
-FLASK_LOGIN_KEYS: Final = frozenset({"_remember", "_remember_seconds", "_user_id", "_fresh", "_id"})
+REMEMBER: Final = "_remember"
+"""Flask-Login's note to itself, until the end of the request: what is to become of its remember cookie."""
+
+FLASK_LOGIN_KEYS: Final = frozenset({REMEMBER, "_remember_seconds", "_user_id", "_fresh", "_id"})
 """All that Flask-Login may write while it signs out: it loads the user first, from the remember cookie."""
 
 
@@ -131,6 +136,26 @@ class FlaskSession(Session, SessionMixin):
         """Whether the session is to be renewed though nothing changed, as for ``refresh_after``."""
         return self._state is not None and self.exchange.engine.is_due(self._state)
 
+    # Outages. See `FlaskExchange.open`.
+
+    def _open_alive(self) -> State:
+        try:
+            return super()._open_alive()
+        except SessionDestroyed:
+            if self.exchange.is_down:
+                raise SessionUnavailable from None
+            raise
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a value."""
+        try:
+            return super().__contains__(key)
+        except SessionUnavailable:
+            # Flask-Login looks for its note after every response, also one that does without the session.
+            if key == REMEMBER:
+                return False
+            raise
+
     # Signing out. Whatever is cleared, Flask-Login's note to end its remember cookie must stay until it is
     # read, or the visitor is back at the next request. Nothing of a destroyed session is ever written.
 
@@ -154,8 +179,8 @@ class FlaskSession(Session, SessionMixin):
         self._open().data.update(notes)
 
     def _notes(self) -> dict[str, Any]:
-        is_ending = self._open().data.get("_remember") == "clear"
-        return {"_remember": "clear"} if is_ending else {}
+        is_ending = self._open().data.get(REMEMBER) == "clear"
+        return {REMEMBER: "clear"} if is_ending else {}
 
     @opaque
     def __setitem__(self, key: str, value: Any) -> None:

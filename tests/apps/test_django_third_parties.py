@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -15,12 +16,17 @@ COLUMN: Final = 40  # characters that both have for the key
 WITHIN: Final = 60  # seconds for the visits
 
 
-@pytest.fixture(scope="module")
-def seen() -> dict[str, Any]:
-    """What was seen at the site under our middleware."""
+STATELESS: Final[dict[str, Any]] = {}
+STORE: Final = {"storage": "store", "store": "django-db:default"}
+CACHE: Final = {"storage": "store", "store": "django-cache:default"}
+LIST: Final = {"revocations": "django-db:default"}
+
+
+@functools.cache
+def visited(options: str) -> dict[str, Any]:
     program = [sys.executable, "-m", "tests.apps.third_parties"]
     run = subprocess.run(
-        [*program, "iron_wsgi_django.middleware.SessionMiddleware"],
+        [*program, "iron_wsgi_django.middleware.SessionMiddleware", options],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -33,8 +39,20 @@ def seen() -> dict[str, Any]:
     return answer
 
 
+def seen_with(options: dict[str, Any]) -> dict[str, Any]:
+    """What was seen at the site under our middleware with these options."""
+    return visited(json.dumps(options))
+
+
+@pytest.fixture(params=[STATELESS, STORE, CACHE, LIST], ids=["cookies", "store", "cache", "list"])
+def seen(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What was seen, whatever the options."""
+    return seen_with(request.param)
+
+
 def test_allauth_signs_in_and_out(seen: dict[str, Any]) -> None:
-    assert seen["user"] == seen["still in"] == "ada"
+    assert seen["user"] == "ada"
+    assert seen["before the end"] == ["ada"] * 3
     assert seen["signed out"] == ""
 
 
@@ -51,11 +69,31 @@ def test_allauth_keeps_one_row_for_each_session_of_a_user(seen: dict[str, Any]) 
     assert seen["rows"] == sorted(keys[0] for keys in seen["keys"])
 
 
-def test_allauths_list_comes_out_empty_since_it_opens_other_sessions_by_their_keys(
-    seen: dict[str, Any],
-) -> None:
+def test_a_key_that_allauth_keeps_is_no_cookie(seen: dict[str, Any]) -> None:
+    assert seen["liar"] == ""
+
+
+@pytest.mark.parametrize("options", [STORE, CACHE], ids=["store", "cache"])
+def test_with_a_store_allauth_lists_the_sessions_of_other_devices(options: dict[str, Any]) -> None:
+    assert seen_with(options)["list"] == [200, 2]
+
+
+@pytest.mark.parametrize("options", [STATELESS, LIST], ids=["cookies", "list"])
+def test_without_a_store_allauths_list_comes_out_empty(options: dict[str, Any]) -> None:
     # It deletes the rows of sessions whose data it cannot load; they are in the browsers of others.
-    assert seen["list"] == [200, 0]
+    assert seen_with(options)["list"] == [200, 0]
+
+
+@pytest.mark.parametrize("options", [STORE, CACHE, LIST], ids=["store", "cache", "list"])
+def test_allauth_ends_the_sessions_of_other_devices_and_all_copies(options: dict[str, Any]) -> None:
+    seen = seen_with(options)
+    assert seen["end"] == 302
+    assert seen["after the end"] == ["ada", "", ""]
+    assert seen["thief"] == ""
+
+
+def test_without_a_server_that_knows_allauth_ends_none() -> None:
+    assert seen_with(STATELESS)["after the end"] == ["ada"] * 3
 
 
 def test_hitcount_counts_a_visitor_once_also_after_the_session_was_written(seen: dict[str, Any]) -> None:

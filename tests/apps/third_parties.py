@@ -1,13 +1,14 @@
 """A Django site with applications of others that keep the session's key in tables of theirs.
 
-``python -m tests.apps.third_parties MIDDLEWARE`` visits it and prints what was seen, as JSON: Django's
-settings can be made once in a process.
+``python -m tests.apps.third_parties MIDDLEWARE OPTIONS`` visits it and prints what was seen, as JSON:
+Django's settings can be made once in a process. The options are those of ``IRON_SESSION``, as JSON too.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from http.cookies import SimpleCookie
 from typing import Any
 
 import django
@@ -19,7 +20,7 @@ from django.urls import include, path
 SECRET = "correct horse battery staple"
 
 
-def set_up(middleware: str) -> None:
+def set_up(middleware: str, options: str) -> None:
     """Make the settings, and the tables."""
     settings.configure(
         SECRET_KEY="third-Xk8Qw2Zr5Lm-Vb7Tn3Hs9Yc4Jd6Fg1Pu-parties",
@@ -48,6 +49,7 @@ def set_up(middleware: str) -> None:
         ACCOUNT_EMAIL_VERIFICATION="none",
         ACCOUNT_LOGIN_METHODS={"username"},
         ACCOUNT_RATE_LIMITS=False,
+        IRON_SESSION=json.loads(options),
         LOGIN_REDIRECT_URL="/who",
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         SESSION_ENGINE="iron_wsgi_django.backend",
@@ -133,9 +135,23 @@ def visit() -> dict[str, Any]:
 
     page = first.get("/accounts/sessions/")
     seen["list"] = [page.status_code, UserSession.objects.count()]
-    second.post("/accounts/logout/")
-    seen["signed out"] = second.get("/who").json()["user"]
-    seen["still in"] = first.get("/who").json()["user"]
+    third = Client()
+    third.post("/accounts/login/", {"login": "ada", "password": SECRET})
+    taken = SimpleCookie({"sessionid": second.cookies["sessionid"].value})
+    seen["before the end"] = [client.get("/who").json()["user"] for client in (first, second, third)]
+    page = first.post("/accounts/sessions/")
+    seen["end"] = page.status_code
+    seen["after the end"] = [client.get("/who").json()["user"] for client in (first, second, third)]
+    # What a thief has copied before.
+    thief = Client()
+    thief.cookies = taken
+    seen["thief"] = thief.get("/who").json()["user"]
+    # An id is no cookie.
+    liar = Client()
+    liar.cookies["sessionid"] = seen["keys"][0][0]
+    seen["liar"] = liar.get("/who").json()["user"]
+    first.post("/accounts/logout/")
+    seen["signed out"] = first.get("/who").json()["user"]
     return seen
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from .suite import Suite
 
-# suite_outcomes and suite_flask stand in the folder plugins.
+# suite_outcomes, suite_flask and suite_flask_store stand in the folder plugins.
 PYTEST: Final = ("-m", "pytest", "-p", "suite_outcomes", "-p", "no:cacheprovider")
 FLASK_SESSIONS: Final = ("-p", "suite_flask")
+STORED_SESSIONS: Final = ("-p", "suite_flask_store")
 
 # Flask's test_cli imports a private name, which pytest 9 no longer has.
 TOOLS: Final = ("pytest==8.4.2", "cryptography==50.0.2")
@@ -33,7 +35,7 @@ BAD_HOST: Final = {
     )
 }
 
-FLASK_SUITES: Final = (
+IN_COOKIES: Final = (
     Suite(
         name="flask",
         project="flask",
@@ -97,3 +99,10 @@ FLASK_SUITES: Final = (
         sealed=10,
     ),
 )
+
+IN_A_STORE: Final = tuple(
+    replace(suite, name=f"{suite.name}-store", ours=STORED_SESSIONS)
+    for suite in IN_COOKIES
+    if suite.name != "flask-3.0"
+)
+FLASK_SUITES: Final = (*IN_COOKIES, *IN_A_STORE)

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from blinker import NamedSignal
+from cachelib import SimpleCache
 from flask import Flask
 from flask.json.tag import JSONTag
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from redis import Redis
+from sqlalchemy import create_engine
 from typing_extensions import assert_type
 
 from iron_wsgi import (
@@ -40,7 +43,21 @@ from iron_wsgi import (
 )
 from iron_wsgi.engine import Engine
 from iron_wsgi.errors import RefusalReason, SealReason
-from iron_wsgi.testing import DictJar, FakeClock, dump_session, load_session
+from iron_wsgi.idvault import IdVault
+from iron_wsgi.revocation import CachedRevocations, MemoryRevocations, Revocations
+from iron_wsgi.revocation.redis import RedisRevocations
+from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.stores import CacheStore, MemoryStore, Record, Store, StoredSession, TieredStore
+from iron_wsgi.stores.redis import RedisStore
+from iron_wsgi.stores.sql import SqlStore
+from iron_wsgi.testing import (
+    AtomicStoreContract,
+    DictJar,
+    FakeClock,
+    RevocationsContract,
+    dump_session,
+    load_session,
+)
 from iron_wsgi_flask import (
     FlaskSession,
     IronSessionInterface,
@@ -378,3 +395,73 @@ assert_type(load_session(cookies, options), Session)
 make: Callable[[WSGIApplication], IronSessionMiddleware] = with_iron_session(
     password=password, cookie_name="session"
 )
+
+
+# Stores and revocations
+
+
+def whose(data: Mapping[str, Any]) -> str | None:
+    return data.get("user_id")
+
+
+class Users(Revocations):
+    """A table of the application's."""
+
+    def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
+        return sid == "" or (subject == "nobody" and issued_at < 1e9)
+
+
+stores: list[Store] = [
+    MemoryStore(max_records=10),
+    CacheStore(SimpleCache(), prefix="sessions:"),
+    TieredStore(MemoryStore(), staleness=timedelta(seconds=5)),
+]
+SessionOptions(
+    password=password,
+    cookie_name="session",
+    storage="store",
+    store=stores[0],
+    revocations=CachedRevocations(MemoryRevocations(), staleness=5),
+    subject=whose,
+    on_outage="refuse",
+    on_conflict="raise",
+)
+SessionOptions(
+    password=password,
+    cookie_name="session",
+    overflow="store",
+    store="memory:",
+    revocations="memory:",
+    subject="user_id",
+)
+IronSessionInterface(storage="store", store=MemoryStore(), revocations=Users(), subject="user_id")
+IronSessionInterface(storage="store", store="memory:", on_outage="accept", on_conflict="merge")
+assert_type(stores[0].sessions_of("7", current="an id"), list[StoredSession])
+assert_type(stores[0].end_sessions_of("7", keep="an id"), int)
+assert_type(stores[0].load("0" * 64), Record | None)
+assert_type(MemoryRevocations().revoke("an id", expires_at=2e9), bool)
+MemoryRevocations().revoke_subject("7", before=1.8e9)
+MemoryRevocations().revoke_all()
+links = Sealer(password, purpose="magic-link", once=MemoryRevocations())
+assert_type(links.consume(links.seal({"user_id": 7}, ttl=900)), dict[str, Any])
+
+
+def on_servers(client: Redis) -> None:
+    engine = create_engine("sqlite:///sessions.db")
+    SqlStore(engine), SqlStore.from_url("postgresql://localhost/sessions")
+    SqlRevocations(engine), SqlRevocations.from_url("sqlite:///revoked.db")
+    RedisStore(client, prefix="shop:", replicas=1), RedisStore.from_url("redis://localhost")
+    RedisRevocations(client).initialize()
+    IronSessionMiddleware(
+        app, password=password, cookie_name="connect.sid", vault=IdVault(client, sign=["secret"])
+    )
+
+
+class TestMine(AtomicStoreContract):
+    def store(self, clock: Callable[[], float]) -> Store:
+        return MemoryStore(clock=clock)
+
+
+class TestList(RevocationsContract):
+    def revocations(self, clock: Callable[[], float]) -> Revocations:
+        return MemoryRevocations(clock=clock)

@@ -101,6 +101,12 @@ IronSessionInterface(accept="flask")  # wrong
 IronSessionInterface(cookie_options=True)  # wrong
 IronSessionInterface(environ_key="session")  # wrong
 IronSessionInterface(overflow="truncate")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", storage="redis")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", store={})  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", revocations=["an id"])  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", subject=7)  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", on_outage="ignore")  # wrong
+SessionOptions(password=PASSWORD, cookie_name="session", on_conflict="retry")  # wrong
 IronSessionInterface.sealer("links")  # wrong
 IronSessionInterface().sealer()  # wrong
 IronSessionInterface().sealer("links").seal({})  # wrong

@@ -18,6 +18,7 @@ from django.test.utils import isolate_apps, override_settings
 from django.utils.module_loading import import_string
 
 from iron_wsgi import WeakPasswordWarning
+from iron_wsgi.stores import MemoryStore
 from iron_wsgi_django import checks
 from iron_wsgi_django.middleware import SessionMiddleware
 
@@ -158,12 +159,30 @@ FAULTS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "W009",
         {"MIDDLEWARE": [STOCK, AUTH], "IRON_SESSION": {"save_on_error": True}},
     ),
+    "a store of one process": (
+        "W010",
+        {"IRON_SESSION": {"storage": "store", "store": "django-cache:default"}},
+    ),
+    "a list of one process": ("W010", {"IRON_SESSION": {"revocations": "memory:"}}),
+    "a store in the memory of one process": ("W010", {"IRON_SESSION": {"store": MemoryStore()}}),
+    "sessions that outlive what ends them": (
+        "W011",
+        {"IRON_SESSION": {"revocations": "django-db:default"}, "SESSION_COOKIE_AGE": 34_560_001},
+    ),
+    "an outage that lets in": (
+        "W012",
+        {"IRON_SESSION": {"revocations": "django-db:default", "on_outage": "accept"}},
+    ),
+    "a database that there is not": ("E001", {"IRON_SESSION": {"revocations": "django-db:elsewhere"}}),
+    "a cache that there is not": ("E001", {"IRON_SESSION": {"store": "django-cache:elsewhere"}}),
+    "a list in a cache": ("E001", {"IRON_SESSION": {"revocations": "django-cache:default"}}),
+    "a mode without its store": ("E001", {"IRON_SESSION": {"storage": "store"}}),
     "no Secure": ("W006", {"SESSION_COOKIE_SECURE": False}),
     "no HttpOnly": ("W007", {"SESSION_COOKIE_HTTPONLY": False}),
     "no SameSite": ("W008", {"SESSION_COOKIE_SAMESITE": None}),
 }
 
-BEFORE_DEPLOYMENT: Final = {"E004", "W006", "W007", "W008"}
+BEFORE_DEPLOYMENT: Final = {"E004", "W006", "W007", "W008", "W012"}
 IMPERATIVES: Final = {"Correct", "Drop", "Keep", "Make", "Move", "Put", "Set", "Tell", "Widen"}
 
 
@@ -176,6 +195,11 @@ def test_a_site_without_fault_hears_nothing() -> None:
     assert ids(MIDDLEWARE=[CSRF, OURS]) == set()  # its token is in a cookie of its own
     assert ids(IRON_SESSION={"overflow": "chunk"}) == set()
     assert ids(IRON_SESSION={"overflow": "raise"}, MIDDLEWARE=[STOCK, AUTH]) == set()
+    stored = {"overflow": "store", "store": "django-db:default", "revocations": "django-db:default"}
+    assert ids(IRON_SESSION=stored, MIDDLEWARE=[STOCK, AUTH]) == set()
+    assert ids(IRON_SESSION={"revocations": "memory:"}, DEBUG=True) == set()
+    shared = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "sessions"}}
+    assert ids(IRON_SESSION={"store": "django-cache:default"}, CACHES=shared) == set()
     assert ids(SESSION_COOKIE_DOMAIN="example.com", SESSION_COOKIE_PATH="/shop") == set()
     whole = {"cookie_options": {"partitioned": False}}
     assert ids(IRON_SESSION=whole, SESSION_COOKIE_SECURE=False) == {"W006"}
@@ -321,6 +345,7 @@ def test_a_column_that_points_at_stored_sessions_is_named_and_the_table_itself_i
 
 
 PROGRAM: Final = """
+import json
 import os
 import sys
 
@@ -333,7 +358,8 @@ settings.configure(
     MIDDLEWARE=[os.environ.get("SESSION_MIDDLEWARE", "iron_wsgi_django.middleware.SessionMiddleware")],
     SESSION_ENGINE="iron_wsgi_django.backend",
     SESSION_COOKIE_SECURE=True,
-    IRON_SESSION={"password": sys.argv[1]} if sys.argv[1] else {},
+    IRON_SESSION={"password": sys.argv[1]} if sys.argv[1] else json.loads(os.environ.get("OPTIONS", "{}")),
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
 )
 execute_from_command_line(["manage.py", *sys.argv[2:]])
 """
@@ -363,13 +389,20 @@ def test_manage_py_check_for_deployment_refuses_a_published_password() -> None:
     assert PUBLISHED not in refused.stderr
 
 
-def test_an_application_that_ends_sessions_of_other_devices_is_told_that_it_cannot(tmp_path: Path) -> None:
+def test_an_application_that_ends_sessions_of_other_devices_is_told_what_it_cannot(tmp_path: Path) -> None:
     # The checks look at its name alone, so a package of that name will do.
     (tmp_path / "allauth" / "usersessions").mkdir(parents=True)
     for package in ("allauth", "allauth/usersessions"):
         (tmp_path / package / "__init__.py").touch()
     run = manage("", "check", PYTHONPATH=str(tmp_path), ALSO_INSTALLED="allauth.usersessions")
     assert run.returncode == 0
-    assert "(iron_wsgi.W005)" in run.stderr
+    assert "(iron_wsgi.W005) allauth.usersessions can neither list nor end sessions" in run.stderr
+    given = {"PYTHONPATH": str(tmp_path), "ALSO_INSTALLED": "allauth.usersessions"}
+    run = manage("", "check", **given, OPTIONS='{"revocations": "django-db:default"}')
+    assert "(iron_wsgi.W005) allauth.usersessions can end, but not list, sessions" in run.stderr
+    stored = '{"storage": "store", "store": "django-db:default"}'
+    assert manage("", "check", **given, OPTIONS=stored).stderr == ""
+    run = manage("", "check", **given, OPTIONS=stored, SESSION_MIDDLEWARE=STOCK)
+    assert "(iron_wsgi.W005) allauth.usersessions can neither list nor end sessions" in run.stderr
     run = manage("", "check", PYTHONPATH=str(tmp_path), ALSO_INSTALLED="allauth")
     assert run.stderr == ""

@@ -3,21 +3,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from django.conf import settings
+from django.contrib import auth
 from django.core import signing
+from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 from django.test.utils import override_settings
 
 import iron_wsgi_django
 from iron_wsgi import ExpiredSeal, InvalidSeal, Passwords, Refused, UnknownPassword
+from iron_wsgi.revocation import MemoryRevocations
 from iron_wsgi.state import State
+from iron_wsgi.stores import MemoryStore, Record
+from iron_wsgi.stores.cache import CacheStore
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_django import conf
 from iron_wsgi_django.middleware import SessionMiddleware
+from iron_wsgi_django.revocation import DatabaseRevocations
+from iron_wsgi_django.stores import DatabaseStore
 
 from .django_site import ENGINE, OURS, STOCK
 from .visitor import NEWER, OTHER, PASSWORD, payload, sealed
@@ -195,7 +204,14 @@ def test_the_strict_serializer_goes_by_the_name_of_json_and_any_object_by_itself
         ({"serializer": object()}, "serializer must be an object with dumps and loads"),
         ({"password": "short"}, "IRON_SESSION: the password has 5 characters"),
         ({"password": None}, "IRON_SESSION: password is None; give one, or leave the key out"),
-        ({"overflow": "store"}, "IRON_SESSION: overflow must be one of"),
+        ({"overflow": "disk"}, "IRON_SESSION: overflow must be one of"),
+        ({"storage": "store"}, "storage='store' and overflow='store' need a store"),
+        ({"store": "django-db:gone"}, "IRON_SESSION: store: DATABASES has no 'gone'"),
+        ({"store": "django-cache:gone"}, "IRON_SESSION: store: CACHES has no 'gone'"),
+        ({"revocations": "django-db:gone"}, "IRON_SESSION: revocations: DATABASES has no 'gone'"),
+        ({"revocations": "django-cache:default"}, "IRON_SESSION: revocations: a cache forgets"),
+        ({"store": "postgres"}, "IRON_SESSION: "),
+        ({"store": 7}, "IRON_SESSION: store must be a Store"),
         ([], "IRON_SESSION must be a dict, not list"),
     ],
 )
@@ -305,3 +321,55 @@ def test_a_sealer_is_under_the_password_of_the_settings() -> None:
     assert Passwords.from_secret_keys(SECRET_KEYS[:1]).sealing_id in token
     with pytest.raises(UnknownPassword):
         iron_wsgi_django.sealer("link").unseal(token)
+
+
+# Stores and lists of Django's own.
+
+
+def test_a_database_is_named_by_its_alias(clock: FakeClock) -> None:
+    with iron(clock=clock, store="django-db:default", revocations="django-db:"):
+        options = conf.options()
+    assert isinstance(options.store, DatabaseStore)
+    assert isinstance(options.revocations, DatabaseRevocations)
+
+
+def test_a_cache_is_named_by_its_alias_and_each_thread_has_its_own_connection(clock: FakeClock) -> None:
+    with iron(clock=clock, store="django-cache:default"):
+        store = conf.options().store
+    assert isinstance(store, CacheStore)
+    record = Record(value="v", version=1, created_at=1, written_at=1, expires_at=None)
+    assert store.create("a" * 64, record)
+    assert caches["default"].get(f"iron_wsgi:{'a' * 64}") is not None
+    found: list[Record | None] = []
+    thread = threading.Thread(target=lambda: found.append(store.load("a" * 64)))
+    thread.start()
+    thread.join()
+    assert found == [record]
+    caches["default"].clear()
+
+
+def test_a_database_needs_the_application_and_its_tables() -> None:
+    others = [name for name in settings.INSTALLED_APPS if name != "iron_wsgi_django"]
+    for option in ("store", "revocations"):
+        given = {option: "django-db:default"}
+        with (
+            override_settings(INSTALLED_APPS=others, IRON_SESSION=given),
+            pytest.raises(ImproperlyConfigured, match="needs 'iron_wsgi_django' in INSTALLED_APPS"),
+        ):
+            conf.options()
+
+
+def test_the_users_key_says_whose_a_session_is() -> None:
+    # Django's constant stands beside models, and this module is read before there are any.
+    assert conf.SESSION_KEY == auth.SESSION_KEY
+    with iron():
+        assert conf.options().subject_of({"_auth_user_id": "7"}) == "7"
+
+
+def test_what_servers_keep_is_removed_when_it_has_expired(clock: FakeClock) -> None:
+    with iron():
+        assert conf.sweep() == (0, 0)
+    store, revocations = MemoryStore(clock=clock), MemoryRevocations(clock=clock)
+    revocations.revoke("sid", expires_at=clock())
+    with iron(store=store, revocations=revocations):
+        assert conf.sweep() == (0, 1)

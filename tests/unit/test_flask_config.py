@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
@@ -17,9 +18,14 @@ from iron_wsgi import (
     Passwords,
     Sealer,
     SealError,
+    SessionOptions,
+    UsedSeal,
     WeakPasswordWarning,
 )
+from iron_wsgi.revocation import MemoryRevocations, Revocations
+from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
+from iron_wsgi.vault import SealVault
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
 from iron_wsgi_flask.config import MANY, MANY_HEADERS, NAMES
 
@@ -138,6 +144,46 @@ def sid(place: Site) -> str:
     return seen[0]
 
 
+def stamps(place: Site) -> list[str]:
+    place.visit(put(user=7))
+    return sorted(payload(place.value).get("_iron", ()))
+
+
+def end_of_seven(place: Site) -> dict[str, Any]:
+    place.visit(put(user=7))
+    place.app.config["IRON_SESSION_REVOCATIONS"].revoke_subject("7", before=NOW + 1)
+    return place.finds()
+
+
+def vaults(place: Site) -> bool:
+    MADE.clear()
+    place.visit(put(user=7))
+    return bool(MADE)
+
+
+def conflict(place: Site) -> int:
+    place.visit(put(user=7))
+
+    def write_what_another_request_writes_too(current: FlaskSession) -> None:
+        current["user"] = 8
+        place.send(f"session={place.value}", put(user=9))
+
+    return place.visit(write_what_another_request_writes_too).status_code
+
+
+MADE: Final[list[SessionOptions]] = []
+
+
+def make_vault(options: SessionOptions) -> SealVault:
+    MADE.append(options)
+    return SealVault(options)
+
+
+class Broken(Revocations):
+    def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:  # noqa: ARG002
+        raise ConnectionError
+
+
 JUST_OVER: Final = sealed({"user": 7}, expires_at=NOW - 30)
 LEGACY: Final = sealed({"persistent": {"user": 7}, "flash": {}})
 OWN: Final[list[tuple[str, Any, Look, Any]]] = [
@@ -160,7 +206,27 @@ OWN: Final[list[tuple[str, Any, Look, Any]]] = [
     ("max_chunks", 4, lambda place: place.visit(put(user=7)).status_code, 200),
     ("on_event", None, lambda place: place.visit(put(user=7)).status_code, 200),
     ("seal_with", 1, emptied, {"user": 7}),
+    ("overflow", "store", lambda place: len(line(place.visit(put(big="x" * 5000)))) < 500, True),
+    ("storage", "store", stamps, ["iat", "ref", "sid"]),
+    ("store", "memory:", stamps, ["iat", "sid"]),
+    ("store", MemoryStore(), stamps, ["iat", "sid"]),
+    ("revocations", "memory:", stamps, ["iat", "sid"]),
+    ("revocations", MemoryRevocations(), stamps, ["iat", "sid"]),
+    ("subject", "user", end_of_seven, {}),
+    ("subject", lambda data: data["user"], end_of_seven, {}),
+    ("vault", make_vault, vaults, True),
+    ("on_outage", "accept", emptied, {"user": 7}),
+    ("on_conflict", "raise", conflict, 500),
 ]
+
+BESIDE: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "overflow": lambda: {"IRON_SESSION_STORE": MemoryStore()},
+    "storage": lambda: {"IRON_SESSION_STORE": MemoryStore()},
+    "subject": lambda: {"IRON_SESSION_REVOCATIONS": MemoryRevocations()},
+    "on_outage": lambda: {"IRON_SESSION_REVOCATIONS": Broken()},
+    "on_conflict": lambda: {"IRON_SESSION_STORE": MemoryStore(), "IRON_SESSION_STORAGE": "store"},
+}
+"""What an option needs beside it."""
 
 
 def failing(current: FlaskSession) -> None:
@@ -182,6 +248,7 @@ def test_an_option_is_taken_from_the_argument_then_from_the_configuration(
         config = {key: OTHERWISE.get(name, value)}
     if name != "clock":
         arguments["clock"] = FakeClock()
+    config |= BESIDE.get(name, dict)()
     place = Site(IronSessionInterface(PASSWORD, **arguments), **{**ERRORS, "DEBUG": True}, **config)
     if how == "in mid-life":
         place.visit(put(before=1))
@@ -204,6 +271,11 @@ OTHERWISE: Final[dict[str, Any]] = {
     "generate_id": lambda: "never",
     "accept": (),
     "clock": lambda: NOW - 500,
+    "storage": "cookie",
+    "subject": "never",
+    "vault": lambda _: None,
+    "on_outage": "refuse",
+    "on_conflict": "merge",
 }
 
 
@@ -244,7 +316,19 @@ def test_every_form_of_a_password_is_taken_from_both(form: Any) -> None:
         ({"environ_key": "x"}, "is not an option"),
         ({"ttl": -1}, "ttl must be"),
         ({"ttl": None}, "ttl must be"),
-        ({"overflow": "store"}, "overflow must be"),
+        ({"overflow": "disk"}, "overflow must be"),
+        ({"storage": "disk"}, "storage must be"),
+        ({"storage": "store", "store": None}, "need a store"),
+        ({"store": 7}, "store must be"),
+        ({"store": "redis:/nowhere"}, "URL cannot be"),
+        ({"store": "ftp://nowhere"}, "scheme is unknown"),
+        ({"revocations": object()}, "revocations must"),
+        ({"revocations": "ftp://nowhere"}, "scheme is unknown"),
+        ({"revocations": "memory:", "ttl": 0, "absolute_timeout": None}, "need an absolute_timeout"),
+        ({"subject": ""}, "subject must"),
+        ({"vault": 7}, "vault must"),
+        ({"on_outage": "ignore"}, "on_outage must be"),
+        ({"on_conflict": "ignore"}, "on_conflict must be"),
         ({"max_chunks": 5}, "max_chunks must be"),
         ({"auto_commit": 1}, "auto_commit must be"),
         ({"generate_id": 7}, "generate_id must be"),
@@ -293,6 +377,10 @@ def test_a_published_password_warns() -> None:
         ({"SESSION_COOKIE_NAME": "a;b"}, "cookie name"),
         ({"SECRET_KEY_FALLBACKS": "another key"}, "SECRET_KEY_FALLBACKS a list"),
         ({"SECRET_KEY_FALLBACKS": [7]}, "SECRET_KEY_FALLBACKS a list"),
+        ({"IRON_SESSION_STORAGE": "store"}, "need a store"),
+        ({"IRON_SESSION_OVERFLOW": "store"}, "need a store"),
+        ({"IRON_SESSION_STORE": "ftp://nowhere"}, "scheme is unknown"),
+        ({"IRON_SESSION_REVOCATIONS": "memory:", "IRON_SESSION_TTL": 0}, "need an absolute_timeout"),
     ],
     ids=str,
 )
@@ -370,6 +458,64 @@ def test_flask_3_0_has_no_partitioned_and_no_fallbacks() -> None:
         place.app.config.pop(key, None)
     assert "partitioned" not in told(place)
     assert place.finds()["user"] == 7
+
+
+# Stores and lists.
+
+
+def test_what_an_argument_needs_beside_it_may_stand_in_the_configuration() -> None:
+    site = Site(
+        IronSessionInterface(PASSWORD, storage="store", revocations="memory:", ttl=0),
+        IRON_SESSION_STORE=MemoryStore(),
+        IRON_SESSION_ABSOLUTE_TIMEOUT=60,
+    )
+    site.visit(put(user=7))
+    assert site.finds() == {"user": 7}
+    assert len(site.app.config["IRON_SESSION_STORE"]) == 1
+
+
+@pytest.mark.parametrize("how", ["arguments", "configuration"])
+def test_a_url_is_opened_once_and_nothing_is_reached_before_a_session_is_used(how: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        places = {"store": url, "revocations": url, "storage": "store"}
+        arguments = places if how == "arguments" else {}
+        config = (
+            {} if arguments else {f"IRON_SESSION_{name.upper()}": value for name, value in places.items()}
+        )
+        sites = [Site(IronSessionInterface(PASSWORD, **arguments), **config) for _ in range(2)]  # type: ignore[arg-type]
+        for site in sites:
+            assert site.visit().text == "ok"
+            with site.client.session_transaction() as current:
+                assert not current.accessed
+        opened = [options_of(site) for site in sites]
+        assert opened[0].store is opened[1].store is not None
+        assert opened[0].revocations is opened[1].revocations is not None
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def options_of(site: Site) -> SessionOptions:
+    interface = site.app.session_interface
+    assert isinstance(interface, IronSessionInterface)
+    return interface.options(site.app)
+
+
+def test_the_subject_is_whom_flask_login_names_unless_something_else_is_said() -> None:
+    assert options_of(Site()).subject_of({"_user_id": "7", "user": 8}) == "7"
+    assert options_of(Site(IRON_SESSION_SUBJECT="user")).subject_of({"_user_id": "7", "user": 8}) == "8"
+
+
+def test_a_list_of_revocations_may_come_and_go_while_the_application_runs() -> None:
+    site = Site()
+    site.visit(put(user=7))
+    revocations = site.app.config["IRON_SESSION_REVOCATIONS"] = MemoryRevocations()
+    assert site.finds() == {"user": 7}
+    revocations.revoke_all(before=NOW)  # which is yet to come
+    assert site.finds() == {}
+    site.app.config["IRON_SESSION_REVOCATIONS"] = None
+    assert site.finds() == {"user": 7}
 
 
 # One interface, several applications.
@@ -565,6 +711,21 @@ def test_a_sealer_needs_an_application_and_a_password_and_no_request() -> None:
     with site.app.app_context():
         token = site.app.session_interface.sealer("link").seal({"user": 7}, ttl=60)  # type: ignore[attr-defined]
     assert Sealer(PASSWORD, purpose="link").unseal(token) == {"user": 7}
+
+
+def test_a_seal_for_one_use_is_used_once_and_needs_a_list_to_note_that_in() -> None:
+    interface = IronSessionInterface(PASSWORD)
+    site = Site(interface)
+    with site.app.app_context():
+        with pytest.raises(ConfigError, match="set the option revocations"):
+            interface.sealer("link", once=True)
+        site.app.config["IRON_SESSION_REVOCATIONS"] = MemoryRevocations()
+        links = interface.sealer("link", once=True)
+        token = links.seal({"user": 7}, ttl=60)
+        assert links.unseal(token) == {"user": 7}
+        assert links.consume(token) == {"user": 7}
+        with pytest.raises(UsedSeal):
+            interface.sealer("link", once=True).consume(token)
 
 
 def test_a_session_too_large_for_one_line_is_refused_by_name() -> None:

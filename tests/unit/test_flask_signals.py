@@ -7,9 +7,12 @@ from blinker import NamedSignal
 from flask import Flask, current_app
 
 from iron_wsgi import Event
+from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_flask import (
+    FlaskSession,
     IronSessionInterface,
+    session_conflict,
     session_created,
     session_destroyed,
     session_refused,
@@ -20,7 +23,7 @@ from iron_wsgi_flask.signals import BY_KIND
 from .flask_site import Site, Use, look_away, put
 from .visitor import PASSWORD
 
-SIGNALS: Final = (session_created, session_renewed, session_destroyed, session_refused)
+SIGNALS: Final = (session_created, session_renewed, session_destroyed, session_refused, session_conflict)
 Heard = list[tuple[str, object, Event]]
 
 
@@ -124,6 +127,24 @@ def test_a_receiver_works_inside_its_application() -> None:
     assert names == [True, True]
 
 
+def stored_site(**options: Any) -> Site:
+    return Site(IronSessionInterface(PASSWORD, storage="store", store=MemoryStore(), **options))
+
+
+def test_a_value_that_a_parallel_request_wrote_and_that_was_overwritten_is_signalled() -> None:
+    place = stored_site()
+    place.visit(put(user=7, cart=[]))
+    ear = Ear(place.app)
+
+    def write_slowly(current: FlaskSession) -> None:
+        current.update(user=9, cart=[1])
+        place.send(f"session={place.value}", put(user=8, seen=1))
+
+    place.visit(write_slowly)
+    assert place.finds() == {"user": 9, "cart": [1], "seen": 1}
+    assert [(event.kind, event.key) for _, _, event in ear.heard] == [("conflict", "user")]
+
+
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
 def test_a_receiver_that_raises_changes_nothing(
     signal: NamedSignal, caplog: pytest.LogCaptureFixture
@@ -132,18 +153,25 @@ def test_a_receiver_that_raises_changes_nothing(
         raise RuntimeError(event.kind)
 
     hooked: list[str] = []
-    place = Site(IronSessionInterface(PASSWORD, on_event=lambda event: hooked.append(event.kind)))
+    place = stored_site(on_event=lambda event: hooked.append(event.kind))
+
+    def lose(current: FlaskSession) -> None:
+        current["user"] = 9
+        place.send(f"session={place.value}", put(user=8))
+
     with signal.connected_to(receive, place.app):
         place.visit(put(user=7))
         seal = place.value
         assert place.visit(touch).status_code == 200
         assert place.value != seal
+        assert place.visit(lose).status_code == 200
+        assert place.finds() == {"user": 9}
         assert place.visit(end).status_code == 200
         assert place.value == ""
         place.keep("junk")
         assert place.visit(len).status_code == 200
         assert place.value == ""
-    assert hooked == ["created", "renewed", "destroyed", "refused"]
+    assert hooked == ["created", "renewed", "conflict", "destroyed", "refused"]
     assert "failed" in caplog.text
 
 

@@ -1,0 +1,76 @@
+"""The options ``store`` and ``revocations`` as Django's settings give them: ``django-db:default``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import caches
+from django.utils.connection import ConnectionProxy
+
+from iron_wsgi import ConfigError
+from iron_wsgi.stores.cache import CacheStore
+from iron_wsgi.times import Clock
+
+from .revocation import DatabaseRevocations
+from .stores import DatabaseStore
+
+DATABASE: Final = "django-db"
+CACHE: Final = "django-cache"
+
+
+def open_store(given: Any, *, clock: Clock | None) -> Any:
+    """Return the store in the database or cache that a URL names; anything else as it was *given*.
+
+    Raises:
+        ConfigError: There is no such database or cache.
+    """
+    scheme, alias = parsed(given)
+    if scheme == DATABASE:
+        _check_database("store", alias)
+        return DatabaseStore(alias, clock=clock)
+    if scheme == CACHE:
+        if alias not in settings.CACHES:
+            msg = f"store: CACHES has no {alias!r}"
+            raise ConfigError(msg)
+        # Each thread has a connection of its own, which the proxy asks for.
+        cache: Any = ConnectionProxy(caches, alias)
+        return CacheStore(cache, clock=clock)
+    return given
+
+
+def open_revocations(given: Any, *, clock: Clock | None) -> Any:
+    """Return the list in the database that a URL names; anything else as it was *given*.
+
+    Raises:
+        ConfigError: There is no such database, or the URL names a cache.
+    """
+    scheme, alias = parsed(given)
+    if scheme == DATABASE:
+        _check_database("revocations", alias)
+        return DatabaseRevocations(alias, clock=clock)
+    if scheme == CACHE:
+        msg = (
+            "revocations: a cache forgets what it has no room for, and would let sessions back in; "
+            "use 'django-db:default' or 'redis://...'"
+        )
+        raise ConfigError(msg)
+    return given
+
+
+def parsed(given: Any) -> tuple[str, str]:
+    """Return the scheme and the alias of a URL of ours; two empty texts for anything else."""
+    if not isinstance(given, str):
+        return "", ""
+    scheme, _, alias = given.partition(":")
+    return (scheme, alias or "default") if scheme in (DATABASE, CACHE) else ("", "")
+
+
+def _check_database(option: str, alias: str) -> None:
+    if not apps.is_installed("iron_wsgi_django"):
+        msg = f"{option}: needs 'iron_wsgi_django' in INSTALLED_APPS, and its tables: manage.py migrate"
+        raise ConfigError(msg)
+    if alias not in settings.DATABASES:
+        msg = f"{option}: DATABASES has no {alias!r}"
+        raise ConfigError(msg)
