@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import time
 import timeit
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test.utils import override_settings
-from flask import Flask
+from django.urls import path
+from flask import Flask, session
 from flask_session.redis import RedisSessionInterface  # type: ignore[import-untyped]
 from redis import Redis
 from werkzeug.test import create_environ
@@ -26,8 +29,8 @@ from iron_wsgi_flask import IronSessionInterface
 from tests.parts import MissingPart
 from tests.services.redis import RedisServer
 
-from . import django_sessions, flask_sessions
-from .payloads import lifelike_of
+from . import django_sessions, flask_sessions, floors
+from .payloads import PASSWORD, lifelike_of
 from .report import Group, Line, Target
 from .timing import Effort, Timer, compare
 
@@ -37,8 +40,21 @@ if TYPE_CHECKING:
 
 NO_SLOWER: Final = Target("at most", 1.0)
 SIZES: Final = (100, 1000, 10_000)  # octets of JSON
+VERBS: Final = ("read", "write")
+VIEWS: Final = {"ignore": "/ignore", "read": "/read", "write": "/count"}
 MIB: Final = 2**20
 MANY: Final = 100_000  # entries, of which the memory of a million is reckoned
+VISITS: Final = 10  # requests whose commands are counted
+
+Request = Callable[[], None]
+"""Has a site answer one request."""
+
+
+class Sites(NamedTuple):
+    """Flask applications with their sessions in one and the same Redis."""
+
+    ours: SessionInterface
+    theirs: SessionInterface
 
 
 def groups(effort: Effort) -> Iterator[Group]:
@@ -51,10 +67,7 @@ def groups(effort: Effort) -> Iterator[Group]:
             yield Group(title="Sessions in Redis", lines=[], note=f"left out: {missing}")
             return
         try:
-            yield Group(
-                title="Flask with its sessions in Redis: a whole request",
-                lines=list(_flask(server, effort)),
-            )
+            yield from _flask(server, effort)
             yield Group(
                 title="Flask with its sessions in cookies: a whole request, with revocations in Redis",
                 lines=list(_list(server, effort)),
@@ -68,39 +81,131 @@ def groups(effort: Effort) -> Iterator[Group]:
             server.kill()
 
 
-def _flask(server: RedisServer, effort: Effort) -> Iterator[Line]:
-    ours = IronSessionInterface(storage="store", store=RedisStore(server.client()))
+def _flask(server: RedisServer, effort: Effort) -> Iterator[Group]:
+    sites = Sites(
+        ours=IronSessionInterface(storage="store", store=RedisStore(server.client())),
+        theirs=RedisSessionInterface(app=Flask("flask_session"), client=server.client()),
+    )
+    # Flask-Session makes its sessions permanent, and then each request writes. Here they are as Flask's own.
+    for title, is_permanent in (
+        ("as each comes out of the box", False),
+        ("like for like: permanent sessions, renewed at every request", True),
+    ):
+        yield Group(
+            title=f"Flask with its sessions in Redis, {title}: a whole request",
+            lines=list(_requests(sites, server, effort, is_permanent=is_permanent)),
+            note=_commands(sites, server, is_permanent=is_permanent),
+        )
+
+
+def _requests(sites: Sites, server: RedisServer, effort: Effort, *, is_permanent: bool) -> Iterator[Line]:
     for size in SIZES:
-        for path in ("/read", "/write"):
-            timers = {
-                "ours": _visits(ours, path, size),
-                "theirs": _visits(_flask_session(server), path, size),
+        for verb in VERBS:
+            requests = {
+                "ours": _visit(sites.ours, verb, size, is_permanent=is_permanent),
+                "theirs": _visit(sites.theirs, verb, size, is_permanent=True),
             }
+            if is_permanent:
+                requests["floor"] = _floor(server, verb, size)
+            timers = {name: timeit.Timer(request).timeit for name, request in requests.items()}
+            for name, request in requests.items():
+                timers[f"{name} processor"] = timeit.Timer(request, timer=time.process_time).timeit
             seconds = compare(timers, effort)
-            yield Line(
-                what=f"{path[1:]} {size} octets",
-                ours=seconds["ours"],
-                against="Flask-Session",
-                theirs=seconds["theirs"],
-                target=NO_SLOWER,
-            )
+            for kind, suffix in (("", ""), (" processor", ", processor time")):
+                theirs = seconds[f"theirs{kind}"]
+                yield Line(
+                    what=f"{verb} {size} octets{suffix}",
+                    ours=seconds[f"ours{kind}"],
+                    against="Flask-Session",
+                    theirs=theirs,
+                    target=NO_SLOWER,
+                )
+                if is_permanent:
+                    yield Line(
+                        what=f"{verb} {size} octets{suffix}, primitives alone",
+                        ours=seconds[f"floor{kind}"],
+                        against="Flask-Session",
+                        theirs=theirs,
+                    )
+
+
+def _floor(server: RedisServer, verb: str, size: int) -> Request:
+    """Return the least that sealed sessions in Redis ask for: the libraries' calls, in a straight line.
+
+    Flask without a session; a reference is opened, a record is fetched and opened, and both are written, the
+    reference alone where nothing changes.
+    """
+    ignore = _visit(flask_sessions.NullInterface(), "ignore", size)
+    client, at, reference = server.client(), time.time(), {"_iron": {"sid": "i" * 43, "iat": 1_700_000_000.0}}
+    cookie = floors.seal_data(reference, PASSWORD, at + 1e6)
+    client.set("floor", floors.seal_data(lifelike_of(size), PASSWORD, at + 1e6))
+
+    def request() -> None:
+        ignore()
+        opened = floors.unseal_data(cookie, PASSWORD, at)
+        record: Any = client.get("floor")
+        data = floors.unseal_data(record.decode(), PASSWORD, at)
+        if verb == "write":
+            record = floors.seal_data(data, PASSWORD, at + 1e6)
+            client.set("floor", record, ex=1_000_000)
+        else:
+            client.expire("floor", 1_000_000)
+        floors.seal_data(opened, PASSWORD, at + 1e6)
+
+    return request
+
+
+def _commands(sites: Sites, server: RedisServer, *, is_permanent: bool) -> str:
+    """Say what one request asks of Redis, by Redis's own count: commands in scripts are among them."""
+    told = []
+    with server.client() as client:
+        for name, interface, permanent in (
+            ("ours", sites.ours, is_permanent),
+            ("theirs", sites.theirs, True),
+        ):
+            for verb in VERBS:
+                trips, commands = _asked(client, _visit(interface, verb, SIZES[1], is_permanent=permanent))
+                said = ", ".join(f"{count:g} {command}" for command, count in commands.items())
+                told.append(f"{name}, {verb}: {_trips(trips)} ({said})")
+    return "One request asks of Redis, commands within scripts included:\n    " + "\n    ".join(told)
+
+
+def _trips(number: float) -> str:
+    return f"{number:g} round trip{'' if number == 1 else 's'}"
+
+
+def _asked(client: Redis, request: Request) -> tuple[float, dict[str, float]]:
+    """Return the round trips of one request, and its commands by their names."""
+    request()  # what is said once is said here
+    client.config_resetstat()
+    for _ in range(VISITS):
+        request()
+    trips = client.info("stats")["total_reads_processed"] - 1  # this question is one of them
+    counts = {
+        name.removeprefix("cmdstat_").upper(): told["calls"] / VISITS
+        for name, told in sorted(client.info("commandstats").items())
+    }
+    ours = {name: count for name, count in counts.items() if not name.startswith(("CONFIG", "INFO"))}
+    return trips / VISITS, ours
 
 
 def _list(server: RedisServer, effort: Effort) -> Iterator[Line]:
     listed = IronSessionInterface(revocations=RedisRevocations(server.client()))
-    for path in ("/ignore", "/read", "/write"):
-        timers = {
-            "ours": _visits(listed, path, SIZES[1]),
-            "theirs": _visits(IronSessionInterface(), path, SIZES[1]),
-        }
+    for verb in VIEWS:
         with server.client() as client:
-            timers["ping"] = timeit.Timer(client.ping).timeit
+            requests: dict[str, Callable[[], object]] = {
+                "ours": _visit(listed, verb, SIZES[1]),
+                "theirs": _visit(IronSessionInterface(), verb, SIZES[1]),
+                "ping": client.ping,
+            }
+            timers = {name: timeit.Timer(request).timeit for name, request in requests.items()}
             seconds = compare(timers, effort)
+            trips, _ = _asked(client, _visit(listed, verb, SIZES[1]))
         yield Line(
-            what=f"{path[1:]} {SIZES[1]} octets",
+            what=f"{verb} {SIZES[1]} octets",
             ours=seconds["ours"],
-            against="no list, and a PING",
-            theirs=seconds["theirs"] + (0 if path == "/ignore" else seconds["ping"]),
+            against=f"no list, and {trips:g} PING",
+            theirs=seconds["theirs"] + trips * seconds["ping"],
         )
 
 
@@ -134,13 +239,13 @@ def _django(server: RedisServer, folder: Path, effort: Effort) -> Iterator[Line]
             "SESSION_ENGINE": f"{django_sessions.DJANGOS}.cached_db",
         },
     }
-    with override_settings(CACHES=caches_in_redis):
+    with override_settings(CACHES=caches_in_redis, ROOT_URLCONF=__name__):
         for size in SIZES:
-            for path in ("/read", "/write"):
-                timers = {name: _django_visits(own, path, size) for name, own in sites.items()}
+            for verb in VERBS:
+                timers = {name: _django_visits(own, verb, size) for name, own in sites.items()}
                 seconds = compare(timers, replace(effort, turn=2.5 * effort.turn))
                 yield Line(
-                    what=f"{path[1:]} {size} octets",
+                    what=f"{verb} {size} octets",
                     ours=seconds["ours"],
                     against="cached_db",
                     theirs=seconds["cached_db"],
@@ -150,21 +255,30 @@ def _django(server: RedisServer, folder: Path, effort: Effort) -> Iterator[Line]
     connection.close()
 
 
-def _flask_session(server: RedisServer) -> SessionInterface:
-    app = Flask("flask_session")
-    interface: SessionInterface = RedisSessionInterface(app=app, client=Redis(port=server.port))
-    return interface
+def count(request: HttpRequest) -> HttpResponse:
+    """Write another value each time: what is equal need not be written."""
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return HttpResponse("ok")
 
 
-def _visits(interface: SessionInterface, path: str, size: int) -> Timer:
-    """Return what times requests of a visitor whose session holds *size* octets."""
+urlpatterns = [*django_sessions.urlpatterns, path("count", count)]
+
+
+def _visit(interface: SessionInterface, verb: str, size: int, *, is_permanent: bool = False) -> Request:
+    """Return a request of a visitor whose session holds *size* octets."""
     site = flask_sessions.site_with(interface)
-    cookie = flask_sessions.cookie_of(site, lifelike_of(size), permanent=True)
-    environ = create_environ(path, base_url="https://localhost/", headers={"Cookie": cookie})
-    return timeit.Timer(_request(site.wsgi_app, environ)).timeit
+
+    @site.get("/count")
+    def count() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        return "ok"
+
+    cookie = flask_sessions.cookie_of(site, lifelike_of(size), permanent=is_permanent)
+    environ = create_environ(VIEWS[verb], base_url="https://localhost/", headers={"Cookie": cookie})
+    return _request_to(site.wsgi_app, environ)
 
 
-def _django_visits(own: dict[str, Any], path: str, size: int) -> Timer:
+def _django_visits(own: dict[str, Any], verb: str, size: int) -> Timer:
     data = lifelike_of(size)
     with override_settings(**own):
         handler = WSGIHandler()
@@ -174,8 +288,8 @@ def _django_visits(own: dict[str, Any], path: str, size: int) -> Timer:
             msg = f"{own['SESSION_ENGINE']} did not keep the session"
             raise AssertionError(msg)
     headers = {"Cookie": f"{django_sessions.COOKIE}={given[django_sessions.COOKIE]}"}
-    environ = create_environ(path, base_url="https://localhost/", headers=headers)
-    request = _request(handler, environ)
+    environ = create_environ(VIEWS[verb], base_url="https://localhost/", headers=headers)
+    request = _request_to(handler, environ)
 
     def turn(calls: int) -> float:
         with override_settings(**own):
@@ -185,7 +299,7 @@ def _django_visits(own: dict[str, Any], path: str, size: int) -> Timer:
     return turn
 
 
-def _request(application: WSGIApplication, environ: WSGIEnvironment) -> Callable[[], None]:
+def _request_to(application: WSGIApplication, environ: WSGIEnvironment) -> Request:
     def start_response(status: str, _headers: list[tuple[str, str]], _exc_info: Any = None, /) -> Any:
         if not status.startswith("200"):
             raise AssertionError(status)

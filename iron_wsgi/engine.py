@@ -28,8 +28,9 @@ Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
 """Why a value was not trusted, and the password id that it names."""
 
 # Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
-# read it; and what a server has lost may come back with it.
-KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost"})
+# read it; what a server has lost may come back with it; and a late request with the id of before the sign-in
+# must not delete the cookie that the sign-in has set.
+KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost", "revoked"})
 
 
 @final

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .cookies import CookieJar, deletion
 from .engine import Engine
+from .errors import ConfigError
 from .events import notices
+from .outages import ask
 from .outcome import Outcome
+from .question import LIST
 from .state import State
 
 if TYPE_CHECKING:
@@ -78,6 +82,31 @@ class CookieExchange:
     def regenerate(self, state: State) -> None:
         """See `Engine.regenerate`."""
         self.engine.regenerate(state)
+
+    def end_others(self, state: State) -> None:
+        """Save the session under a new id, and end all others of the same subject.
+
+        In this order: what is revoked is whatever began before the new session did.
+        """
+        options = self.engine.options
+        store = options.store if options.storage == "store" else None
+        revocations = options.revocations
+        if revocations is None and store is None:
+            msg = "other sessions can be ended where there are revocations, or storage='store'"
+            raise ConfigError(msg)
+        subject = options.subject_of(state.data)
+        if subject is None:
+            return
+        self.regenerate(state)
+        # What began in this very millisecond is to end too, but for this one.
+        state.issued_at = state.meta["iat"] = round(state.issued_at + 0.001, 3)
+        self.save(state)
+        if state.is_ended:
+            return
+        if revocations is not None:
+            ask(LIST, partial(revocations.revoke_subject, subject, before=state.issued_at))
+        if store is not None:
+            ask("store", partial(store.end_sessions_of, subject, keep=state.sid))
 
     def now(self) -> float:
         """See `Engine.now`."""

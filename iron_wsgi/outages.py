@@ -28,7 +28,7 @@ def ask(what: str, question: Callable[[], T]) -> T:
     """
     try:
         return question()
-    except IronError:
+    except (IronError, NotImplementedError):
         raise
     except Exception as error:  # noqa: BLE001 - every driver has errors of its own
         problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

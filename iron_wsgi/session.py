@@ -5,56 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigError, SessionDestroyed, opaque
-from .state import FLASH_KEY, State
+from .state import FLASH_KEY, Exchange, State
 from .times import epoch, seconds
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from .options import Options
-
-
-class Exchange(Protocol):
-    """What a `Session` needs of the engine: the session's cookie in one HTTP exchange."""
-
-    def open(self) -> State:
-        """Return the state of the session that came in."""
-        ...
-
-    def save(self, state: State) -> None:
-        """Seal *state* now and put it on the response; nothing if it was destroyed."""
-        ...
-
-    def destroy(self, state: State) -> None:
-        """End the session now and put the deletion on the response."""
-        ...
-
-    def commit(self, state: State) -> None:
-        """Put on the response whatever *state* asks for."""
-        ...
-
-    def sid(self, state: State) -> str:
-        """Return the session's id, making one if it has none."""
-        ...
-
-    def regenerate(self, state: State) -> None:
-        """Give the session a new id and a new time of issue."""
-        ...
-
-    def now(self) -> float:
-        """Return epoch seconds."""
-        ...
-
-    def size(self, state: State) -> int:
-        """Return the octets that the session's ``Set-Cookie`` line would have now."""
-        ...
-
-    def update(self, **changes: Unpack[Options]) -> None:
-        """Use other options from now on."""
-        ...
 
 
 class Session(MutableMapping[str, Any]):
@@ -275,6 +235,20 @@ class Session(MutableMapping[str, Any]):
         if clear:
             state.data.clear()
             state.meta = {name: state.meta[name] for name in ("sid", "iat")}
+
+    @opaque
+    def end_others(self) -> None:
+        """End all other sessions of whom this one belongs to ("sign out everywhere else"; ASVS 5.0 7.4.3).
+
+        This one is regenerated and saved first. Nothing happens where it is nobody's, by the option
+        ``subject``.
+
+        Raises:
+            ConfigError: There is neither a list of revocations nor ``storage="store"``.
+            Unavailable: One of them does not answer; some of the others may live on.
+            HeadersAlreadySent: The response is under way.
+        """
+        self._exchange.end_others(self._open_alive())
 
     def set_expiry(self, expiry: float | timedelta | datetime | None) -> None:
         """Let this session live longer or shorter than others ("remember me"); later saves keep it.

@@ -7,12 +7,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .errors import RefusalReason
 from .ids import new_id
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import Options
     from .outcome import Outcome
 
 FLASH_KEY = "_flash"
@@ -171,3 +174,47 @@ class State:
         flags = ("is_new", "accessed", "modified", "destroyed")
         shown = " ".join(flag for flag in flags if getattr(self, flag))
         return f"<State {sorted(map(str, self.data))} {shown}>"
+
+
+class Exchange(Protocol):
+    """What a `Session` needs of the engine: the session's cookie in one HTTP exchange."""
+
+    def open(self) -> State:
+        """Return the state of the session that came in."""
+        ...
+
+    def save(self, state: State) -> None:
+        """Seal *state* now and put it on the response; nothing if it was destroyed."""
+        ...
+
+    def destroy(self, state: State) -> None:
+        """End the session now and put the deletion on the response."""
+        ...
+
+    def commit(self, state: State) -> None:
+        """Put on the response whatever *state* asks for."""
+        ...
+
+    def sid(self, state: State) -> str:
+        """Return the session's id, making one if it has none."""
+        ...
+
+    def regenerate(self, state: State) -> None:
+        """Give the session a new id and a new time of issue."""
+        ...
+
+    def end_others(self, state: State) -> None:
+        """Save the session under a new id, and end all others of the same subject."""
+        ...
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        ...
+
+    def size(self, state: State) -> int:
+        """Return the octets that the session's ``Set-Cookie`` line would have now."""
+        ...
+
+    def update(self, **changes: Unpack[Options]) -> None:
+        """Use other options from now on."""
+        ...

@@ -172,7 +172,20 @@ class FlaskExchange(CookieExchange):
             raise SessionUnavailable
         cookie, _, expires_at = self._terms(state)
         try:
-            self.jar.send(self.engine.destroy(state, cookie=cookie, expires_at=expires_at))
+            outcome = self.engine.destroy(state, cookie=cookie, expires_at=expires_at)
+        except Unavailable:
+            raise SessionUnavailable from None
+        self.refuse_if_closed()
+        self.jar.send(outcome)
+
+    def end_others(self, state: State) -> None:
+        """See `CookieExchange.end_others`.
+
+        Raises:
+            SessionUnavailable: A store or a list of revocations does not answer.
+        """
+        try:
+            super().end_others(state)
         except Unavailable:
             raise SessionUnavailable from None
 

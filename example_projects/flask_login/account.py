@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
@@ -18,7 +18,8 @@ from iron_wsgi_flask import session
 from .contents import entries
 from .destination import is_local
 from .forms import Note, SignIn
-from .users import User, Users
+from .others import end_others
+from .users import User, known_users
 
 REMEMBERED: Final = timedelta(days=30)
 
@@ -37,12 +38,13 @@ login_manager.init_app(blueprint)
 
 @login_manager.user_loader
 def _load(identity: str) -> User | None:
-    return _users().get(identity)
+    return known_users().get(identity)
 
 
-def _users() -> Users:
-    users: Users = current_app.config["USERS"]
-    return users
+def begin_session(user: User) -> None:
+    """Sign *user* in. Of the session before nothing stays: no id, no lifetime, no token of a form."""
+    session.regenerate(clear=True)
+    login_user(user)
 
 
 @blueprint.after_request
@@ -61,17 +63,17 @@ def sign_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(destination, 303)
     form = SignIn()
-    if form.validate_on_submit() and (user := _users().authenticate(form.name.data, form.password.data)):
-        # What the anonymous visitor's session held stays behind, the form's token too. The session's id and
-        # time of issue are new as well: IronSessionInterface hears of every login_user and logout_user.
-        session.clear()
-        login_user(user)
+    if form.validate_on_submit() and (user := known_users().authenticate(form.name.data, form.password.data)):
+        begin_session(user)
         if form.remember.data:
             # Not Flask-Login's remember=True: that is a second cookie, signed and good for a year, that signs
             # in by itself whatever became of the session. And not session.permanent: its lifetime is also the
             # hour after which every session ends unused. This is for one session, and later writes keep it.
             session.set_expiry(REMEMBERED)
         flash("Welcome. This message was in your cookie, and it is gone already.", "good")
+        # At the end of the request it would be saved by itself. If the list of revocations does not answer,
+        # it is too late then for the site's own page about that.
+        session.save()
         return redirect(destination, 303)
     is_wrong = request.method == "POST"
     return render_template("sign_in.html", form=form, is_wrong=is_wrong), 403 if is_wrong else 200
@@ -79,10 +81,19 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """End the session. By POST and with a token, so no other site can sign a visitor out."""
+    """End the session, and every copy of it. By POST and with a token: no other site can do it."""
     logout_user()
     session.destroy()
     return redirect(url_for("public.start"), 303)
+
+
+@blueprint.post("/sign-out-everywhere-else")
+@login_required
+def sign_out_everywhere_else() -> ResponseReturnValue:
+    """End all other sessions of this user."""
+    end_others(current_user.get_id())
+    flash("You are signed out everywhere else.", "good")
+    return redirect(url_for(".show"), 303)
 
 
 @blueprint.route("/session", methods=["GET", "POST"])

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask, render_template
 from flask.wrappers import Response
 from flask_wtf.csrf import CSRFError, CSRFProtect  # type: ignore[import-untyped]
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from iron_wsgi import Unavailable
 from iron_wsgi_flask import IronSessionInterface
 
-from . import account, public, settings
+from . import account, link, public, settings
 from .users import Users
 
 SECRETS: Final = {
@@ -28,6 +30,12 @@ STALE: Final = (
     "you signed in or out in another window. Go back, load the page again, and try once more."
 )
 
+OUTAGE: Final = (
+    "This site cannot look up just now which sessions are over, so it signs nobody in and nobody out. "
+    "Nothing is lost: please try again in a few seconds."
+)
+RETRY_AFTER: Final = 5  # seconds
+
 HEADERS: Final = {
     # Scripts and styles are files of this site: whatever a visitor types, nothing of it runs.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
@@ -37,17 +45,19 @@ HEADERS: Final = {
 }
 
 
-def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+def create_app(config: Mapping[str, Any] | None = None, *, instance_path: str | None = None) -> Flask:
     """Return the site, set up for production; the secrets come from the environment.
 
     Args:
         config: What is to be otherwise, the secrets too. ``USERS`` are those who may sign in; by default
-            nobody may.
+            nobody may. ``SEND_LINK`` takes a user and the path of a page that signs in, and has it sent to
+            the user, without waiting for that. By default there are no such links.
+        instance_path: The folder of what the site writes, an absolute path; by default where Flask has it.
 
     Raises:
         RuntimeError: A secret is missing.
     """
-    app = Flask(__name__)
+    app = Flask(__name__, instance_path=instance_path)
     app.config.from_object(settings)
     app.config.update({name: os.environ.get(name) for name in SECRETS})
     app.config.update(config or {})
@@ -56,13 +66,21 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
             raise RuntimeError(f"{name} is not set. It {purpose}.")
     if "USERS" not in app.config:
         app.config["USERS"] = Users()
+    if app.config["IRON_SESSION_REVOCATIONS"] == settings.IRON_SESSION_REVOCATIONS:
+        # Nobody else on this machine may write there, and so let sessions in again that are over.
+        Path(app.instance_path).mkdir(mode=0o700, parents=True, exist_ok=True)
+        app.config["IRON_SESSION_REVOCATIONS"] %= {"instance_path": app.instance_path}
 
     app.session_interface = IronSessionInterface()
     CSRFProtect(app)
     app.login_manager = account.login_manager  # type: ignore[attr-defined]  # where Flask-Login looks for it
     app.register_blueprint(public.blueprint)
     app.register_blueprint(account.blueprint)
+    if "SEND_LINK" in app.config:
+        app.register_blueprint(link.blueprint)
     app.register_error_handler(HTTPException, _problem)
+    for outage in (503, Unavailable):  # from the session, and from the list itself
+        app.register_error_handler(outage, _outage)
     app.after_request(_guarded)
     app.add_template_filter(_moment, "moment")
     return app
@@ -80,6 +98,11 @@ def _problem(error: HTTPException) -> WerkzeugResponse:
     response.data = render_template("problem.html", name=error.name, description=description)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _outage(_error: Exception) -> WerkzeugResponse:
+    """Explain on a page that the list of revocations does not answer. Nobody is let in unchecked."""
+    return _problem(ServiceUnavailable(OUTAGE, retry_after=RETRY_AFTER))
 
 
 def _moment(epoch: float) -> datetime:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast, final
+from typing import Any, NamedTuple, final
 
-from flask import current_app
-
-from iron_wsgi_flask import IronSessionInterface
+from .interface import interface
 
 
 @final
@@ -28,9 +26,9 @@ class Entry(NamedTuple):
 
 def entries(session: Mapping[str, Any]) -> list[Entry]:
     """Return what *session* holds."""
-    interface = cast("IronSessionInterface", current_app.session_interface)
+    serializer = interface().serializer
     found = []
     for key, value in sorted(session.items()):
-        read = json.loads(interface.serializer.dumps(value))
+        read = json.loads(serializer.dumps(value))
         found.append(Entry(key, json.dumps(read, ensure_ascii=False), read == value))
     return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from flask import g
 from werkzeug.security import generate_password_hash
 
 from iron_wsgi import generate_password
@@ -13,6 +16,16 @@ from .app import create_app
 from .users import User, Users
 
 ACCOUNT: Final = ("ada", "lovelace")
+
+# What the site writes, and forgets when the demo ends.
+FOLDER: Final = TemporaryDirectory(prefix="flask_login-", ignore_cleanup_errors=True)
+atexit.register(FOLDER.cleanup)
+
+
+def show_link(_user: User, path: str) -> None:
+    """Show the link on the page, in the place of a mail."""
+    g.link = path
+
 
 application = create_app(
     {
@@ -26,5 +39,7 @@ application = create_app(
         "SECRET_KEY": secrets.token_urlsafe(32),
         "USERS": Users([User("1", ACCOUNT[0], generate_password_hash(ACCOUNT[1]))]),
         "DEMO_ACCOUNT": ACCOUNT,
-    }
+        "SEND_LINK": show_link,
+    },
+    instance_path=FOLDER.name,
 )

@@ -18,6 +18,12 @@ class SignIn(FlaskForm):
     remember = BooleanField("Remember me for 30 days")
 
 
+class Link(FlaskForm):
+    """Whom to send a link to."""
+
+    name = StringField("Name", [DataRequired(), Length(max=100)])
+
+
 class Note(FlaskForm):
     """A text to keep in the session."""
 

@@ -19,6 +19,10 @@ IRON_SESSION_ABSOLUTE_TIMEOUT: Final = timedelta(days=90)
 # open the session at every request, also for pages that do not use it.
 SESSION_REFRESH_EACH_REQUEST: Final = False
 
+# Sessions that were ended before their time, so that no copy of their cookies goes on. Several machines share
+# a list: "postgresql://..." or "redis://...".
+IRON_SESSION_REVOCATIONS: Final = "sqlite:///%(instance_path)s/revocations.sqlite3"
+
 WTF_CSRF_TIME_LIMIT: Final = None  # a form is good for as long as its session
 MAX_CONTENT_LENGTH: Final = 16 * 1024  # octets; the forms are small
 SEND_FILE_MAX_AGE_DEFAULT: Final = timedelta(hours=1)

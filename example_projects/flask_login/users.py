@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import final
 
+from flask import current_app
 from flask_login import UserMixin
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -38,9 +39,19 @@ class Users:
         """Return the user with this id."""
         return self._by_id.get(identity)
 
+    def named(self, name: str) -> User | None:
+        """Return the user with this name."""
+        return self._by_name.get(name)
+
     def authenticate(self, name: str, password: str) -> User | None:
         """Return the user with this name if the password is right."""
-        user = self._by_name.get(name)
+        user = self.named(name)
         # A password is always hashed: how long the answer takes does not tell which names there are.
         is_right = check_password_hash(user.password_hash if user else self._nobodys_hash, password)
         return user if is_right else None
+
+
+def known_users() -> Users:
+    """Return those of the current application."""
+    users: Users = current_app.config["USERS"]
+    return users

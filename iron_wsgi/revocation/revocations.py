@@ -56,13 +56,8 @@ class Revocations(ABC):
     def revoke_subject(self, subject: str, *, before: float | None = None) -> None:
         """End all sessions of *subject* that began before a moment; now, if none is given.
 
-        To end all but one: regenerate that one, save it, and give the moment at which it began anew::
-
-            session.regenerate()
-            session.save()
-            revocations.revoke_subject(user_id, before=session.issued_at)
-
-        One that is regenerated afterwards is over, since nobody can tell it from a thief's slow request.
+        To end all but one there is `iron_wsgi.Session.end_others`. A session that is regenerated after this
+        call is over too, since nobody can tell it from a thief's slow request.
 
         Raises:
             NotImplementedError: This list has a way of its own.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
+from stat import S_IRWXG, S_IRWXO
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -25,10 +27,13 @@ from example_projects.flask_login.users import User, Users
 from iron_wsgi import Event, unseal_data
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_flask import session_refused
+from tests.unit.shaky import ShakyList
 
 from .test_wsgi_playground import Elements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flask import Flask
 
 NAME, PASSWORD = demo.ACCOUNT
@@ -44,7 +49,10 @@ SKEW: Final = 60  # seconds
 
 FORMS: Final = {
     "/sign-in": {"name": NAME, "password": PASSWORD},
+    "/sign-in/link": {"name": NAME},
+    "/sign-in/link/<token>": {},
     "/sign-out": {},
+    "/sign-out-everywhere-else": {},
     "/session": {"text": "bread"},
 }
 """Every form of the site, filled in."""
@@ -74,17 +82,39 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def site(clock: FakeClock) -> Flask:
-    """The site as production has it."""
-    return create_app(
-        {
-            "IRON_SESSION_PASSWORD": SEALED_UNDER,
-            "IRON_SESSION_CLOCK": clock,
-            "SECRET_KEY": SIGNED_UNDER,
-            "USERS": USERS,
-            "TESTING": True,
-        }
-    )
+def letters() -> list[str]:
+    """The links that the site had sent, as paths."""
+    return []
+
+
+@pytest.fixture
+def config(letters: list[str]) -> dict[str, Any]:
+    return {
+        "IRON_SESSION_PASSWORD": SEALED_UNDER,
+        "SECRET_KEY": SIGNED_UNDER,
+        "USERS": USERS,
+        "SEND_LINK": lambda _user, path: letters.append(path),
+        "TESTING": True,
+    }
+
+
+@pytest.fixture
+def revocations(clock: FakeClock) -> ShakyList:
+    return ShakyList(clock)
+
+
+@pytest.fixture
+def site(config: dict[str, Any], clock: FakeClock, revocations: ShakyList) -> Flask:
+    """The site as production has it, but for the list, which is here."""
+    return create_app(config | {"IRON_SESSION_CLOCK": clock, "IRON_SESSION_REVOCATIONS": revocations})
+
+
+@pytest.fixture
+def lasting_site(config: dict[str, Any], tmp_path: Path) -> Iterator[Flask]:
+    """The site with its own list, in a file; by the machine's clock, as that is the list's."""
+    site = create_app(config, instance_path=str(tmp_path / "instance"))
+    yield site
+    site.session_interface.options(site).revocations.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -112,12 +142,16 @@ class Visitor:
         self.page = response.text
         return response
 
-    def sign_in(self, *, remember: bool = False) -> Visitor:
+    def sign_in(self, name: str = NAME, password: str = PASSWORD, *, remember: bool = False) -> Visitor:
         self.get("/sign-in")
-        fields = FORMS["/sign-in"] | ({"remember": "y"} if remember else {})
+        fields = {"name": name, "password": password} | ({"remember": "y"} if remember else {})
         assert self.post("/sign-in", **fields).location == "/session"
         self.get("/session")
         return self
+
+    def ask_for_link(self, name: str = NAME) -> TestResponse:
+        self.get("/sign-in/link")
+        return self.post("/sign-in/link", name=name)
 
     def keep(self, text: str) -> TestResponse:
         """Put a note into the session and open the page that shows it."""
@@ -148,7 +182,13 @@ class Visitor:
 
     @property
     def is_signed_in(self) -> bool:
-        return self.get("/api/me").json == {"name": NAME}
+        return self.name == NAME
+
+    @property
+    def name(self) -> str | None:
+        """Who the site takes the visitor for."""
+        name: str | None = self.get("/api/me").get_json()["name"]
+        return name
 
 
 def payload_of(visitor: Visitor, clock: FakeClock) -> dict[str, Any]:
@@ -157,10 +197,23 @@ def payload_of(visitor: Visitor, clock: FakeClock) -> dict[str, Any]:
     return unseal_data(visitor.cookie, password=SEALED_UNDER, clock=clock)
 
 
-def every_page(visitor: Visitor) -> dict[str, str]:
+def copy(visitor: Visitor, site: Flask) -> Visitor:
+    """Somebody who has copied the visitor's cookie."""
+    thief = Visitor(site)
+    assert visitor.cookie is not None
+    thief.cookie = visitor.cookie
+    return thief
+
+
+def every_page(visitor: Visitor, letters: list[str]) -> dict[str, str]:
     """Every page that the site can show."""
     pages = {"start": visitor.get("/").text, "form": visitor.get("/sign-in").text}
     pages["wrong"] = visitor.post("/sign-in", name="mallory", password="guess").text
+    pages["link form"] = visitor.get("/sign-in/link").text
+    pages["no name"] = visitor.post("/sign-in/link", name="").text
+    pages["link sent"] = visitor.ask_for_link().text
+    pages["link"] = visitor.get(letters[-1]).text
+    pages["broken link"] = visitor.get(letters[-1][:-9]).text
     visitor.sign_in().keep("bread")
     pages["session"] = visitor.page
     pages["too long"] = visitor.post("/session", text="x" * 201).text
@@ -244,24 +297,37 @@ def test_the_command_that_serves_demos_finds_what_it_serves() -> None:
     assert not cookie.secure  # as Safari wants it over plain http
 
 
-def test_no_cache_keeps_a_page_about_a_visitor(visitor: Visitor) -> None:
+def test_no_cache_keeps_a_page_about_a_visitor(visitor: Visitor, letters: list[str]) -> None:
     visitor.get("/session")
-    for path in ("/session", "/sign-in", "/nowhere"):
+    assert visitor.ask_for_link().cache_control.no_store
+    paths = ("/session", "/sign-in", "/sign-in/link", letters[0], letters[0][:-9], "/nowhere")
+    for path in paths:
         assert visitor.get(path).cache_control.no_store, path
     visitor.sign_in()
-    for path in ("/session", "/sign-in", "/nowhere"):
+    for path in paths:
         assert visitor.get(path).cache_control.no_store, path
     assert visitor.get("/session").vary.to_header() == "Cookie"
 
 
-def test_nothing_on_a_page_runs_or_comes_from_elsewhere(visitor: Visitor) -> None:
-    for path in ("/", "/sign-in", "/session", "/api/me", "/nowhere", "/static/me.js"):
+def test_nothing_on_a_page_runs_or_comes_from_elsewhere(visitor: Visitor, letters: list[str]) -> None:
+    visitor.ask_for_link()
+    linked = (letters[0], letters[0][:-9])  # whose addresses must reach no other site
+    for path in (
+        "/",
+        "/sign-in",
+        "/session",
+        "/api/me",
+        "/nowhere",
+        "/static/me.js",
+        "/sign-in/link",
+        *linked,
+    ):
         headers = visitor.get(path).headers
         assert "default-src 'none'; script-src 'self'" in headers["Content-Security-Policy"], path
         assert "unsafe" not in headers["Content-Security-Policy"], path
         assert headers["X-Content-Type-Options"] == "nosniff", path
         assert headers["Referrer-Policy"] == "same-origin", path
-    for name, page in every_page(visitor).items():
+    for name, page in every_page(visitor, letters).items():
         elements = Elements(page)
         scripts = [script.get("src") for script in elements.named("script")]
         assert scripts == (["/static/me.js"] if name == "start" else []), name
@@ -272,8 +338,10 @@ def test_nothing_on_a_page_runs_or_comes_from_elsewhere(visitor: Visitor) -> Non
                 assert address is None or re.match(r"/(?!/)|data:", address), (name, tag)
 
 
-def test_every_page_has_a_language_one_heading_and_a_label_for_each_field(visitor: Visitor) -> None:
-    pages = every_page(visitor)
+def test_every_page_has_a_language_one_heading_and_a_label_for_each_field(
+    visitor: Visitor, letters: list[str]
+) -> None:
+    pages = every_page(visitor, letters)
     assert sum(len(Elements(page).named("input")) for page in pages.values()) > 10
     for name, page in pages.items():
         elements = Elements(page)
@@ -481,6 +549,363 @@ def test_a_link_does_not_sign_out(visitor: Visitor) -> None:
     assert visitor.is_signed_in
 
 
+def test_a_copied_cookie_is_worth_nothing_after_signing_out(
+    visitor: Visitor, site: Flask, clock: FakeClock
+) -> None:
+    visitor.sign_in(remember=True)
+    copies = [copy(visitor, site)]
+    clock.advance(5 * 60)
+    visitor.keep("bread")
+    copies.append(copy(visitor, site))
+    assert [thief.name for thief in copies] == [NAME, NAME]
+    copies += [copy(visitor, site), copy(visitor, site)]
+    visitor.post("/sign-out")
+    for thief in copies:
+        assert thief.name is None
+        assert thief.get("/session").location == "/sign-in?next=%2Fsession"
+    clock.advance(60 * DAY)
+    assert copy(visitor.sign_in(), site).name == NAME
+    assert [thief.name for thief in copies] == [None] * 4
+
+
+def test_signing_out_leaves_the_users_other_sessions(visitor: Visitor, site: Flask) -> None:
+    other = Visitor(site).sign_in()
+    visitor.sign_in().post("/sign-out")
+    assert other.is_signed_in
+
+
+def test_the_list_is_a_file_of_the_site_that_tells_nothing_and_that_nobody_else_may_write(
+    lasting_site: Flask, tmp_path: Path
+) -> None:
+    visitor = Visitor(lasting_site).sign_in()
+    thief = copy(visitor, lasting_site)
+    visitor.get("/session")
+    assert visitor.cookie is not None
+    sid = unseal_data(visitor.cookie, password=SEALED_UNDER)["_iron"]["sid"]
+    visitor.post("/sign-out")
+    assert thief.name is None
+    folder = tmp_path / "instance"
+    assert folder.stat().st_mode & (S_IRWXG | S_IRWXO) == 0
+    assert (folder / "revocations.sqlite3").exists()
+    assert sid.encode() not in b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+# Signing out everywhere else.
+
+
+def test_signing_out_everywhere_else_ends_every_session_but_this_one(
+    visitor: Visitor, site: Flask, clock: FakeClock
+) -> None:
+    others = [Visitor(site).sign_in(), Visitor(site).sign_in(remember=True)]
+    stranger = Visitor(site).sign_in("eve", "apple")
+    visitor.sign_in(remember=True).keep("bread")
+    others.append(copy(visitor, site))
+    clock.advance(1)
+    before = payload_of(visitor, clock)
+    visitor.get("/session")
+    assert visitor.post("/sign-out-everywhere-else").location == "/session"
+    assert [other.name for other in others] == [None] * 3
+    assert stranger.name == "eve"
+    visitor.get("/session")
+    assert "You are signed out everywhere else." in visitor.words
+    assert '"bread"' in visitor.words
+    after = payload_of(visitor, clock)
+    assert after["_iron"]["sid"] != before["_iron"]["sid"]
+    assert after["_iron"]["ttl"] == before["_iron"]["ttl"]  # it is still remembered
+    assert others[0].sign_in().is_signed_in
+    assert visitor.is_signed_in
+
+
+def test_signing_out_everywhere_else_is_for_those_who_are_signed_in(visitor: Visitor) -> None:
+    visitor.get("/sign-in")
+    location = visitor.post("/sign-out-everywhere-else").location
+    assert location is not None
+    assert location.startswith("/sign-in?next=")
+    assert visitor.get("/sign-out-everywhere-else").status_code == 405
+
+
+# Signing in by a link.
+
+
+def test_a_link_and_its_button_sign_in(visitor: Visitor, letters: list[str]) -> None:
+    visitor.get("/sign-in")
+    assert 'href="/sign-in/link"' in visitor.page
+    assert visitor.ask_for_link().status_code == 200
+    (link,) = letters
+    visitor.get(link)
+    assert "Sign in as ada?" in visitor.words
+    assert visitor.post(link).location == "/session"
+    visitor.get("/session")
+    assert "Signed in as ada" in visitor.words
+    assert "The link that you came by is of no use any more." in visitor.words
+
+
+def test_opening_a_link_changes_nothing_however_often_it_is_done(
+    visitor: Visitor, site: Flask, letters: list[str]
+) -> None:
+    visitor.ask_for_link()
+    programs = [Client(site) for _ in range(5)]
+    for program in programs:
+        for method in ("HEAD", "GET", "GET"):
+            assert program.open(letters[0], method=method, base_url=SITE).status_code == 200
+        assert program.get("/api/me", base_url=SITE).json == {"name": None}
+    for _ in range(5):
+        assert visitor.get(letters[0]).status_code == 200
+        assert not visitor.is_signed_in
+    visitor.get(letters[0])
+    assert visitor.post(letters[0]).status_code == 303
+    assert visitor.is_signed_in
+
+
+def test_a_link_signs_in_once(visitor: Visitor, site: Flask, letters: list[str]) -> None:
+    visitor.ask_for_link()
+    late = Visitor(site)
+    late.get(letters[0])
+    visitor.get(letters[0])
+    assert visitor.post(letters[0]).status_code == 303
+    for response in (late.post(letters[0]), late.get(letters[0])):
+        assert response.status_code == 410
+        assert "This link has been used" in late.words
+        assert 'href="/sign-in/link"' in late.page
+    assert not late.is_signed_in
+    assert visitor.is_signed_in
+    visitor.post("/sign-out")
+    assert visitor.get(letters[0]).status_code == 410
+
+
+def test_of_two_who_press_the_button_at_once_one_is_signed_in(
+    lasting_site: Flask, letters: list[str]
+) -> None:
+    both = Visitor(lasting_site), Visitor(lasting_site)
+    for _ in range(20):
+        both[0].ask_for_link()
+        for visitor in both:
+            visitor.get(letters[-1])
+        start = threading.Barrier(2)
+        statuses: list[int] = []
+
+        def press(visitor: Visitor, link: str, start: threading.Barrier, statuses: list[int]) -> None:
+            start.wait(10)
+            statuses.append(visitor.post(link).status_code)
+
+        threads = [
+            threading.Thread(target=press, args=(visitor, letters[-1], start, statuses)) for visitor in both
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sorted(statuses) == [303, 410]
+        assert sorted(visitor.is_signed_in for visitor in both) == [False, True]
+        for visitor in both:
+            if visitor.is_signed_in:
+                visitor.get("/session")
+                visitor.post("/sign-out")
+
+
+def test_a_link_is_good_for_a_quarter_of_an_hour(
+    visitor: Visitor, letters: list[str], clock: FakeClock
+) -> None:
+    visitor.ask_for_link()
+    clock.advance(15 * 60)
+    assert visitor.get(letters[0]).status_code == 200
+    clock.advance(SKEW + 1)
+    for response in (visitor.post(letters[0]), visitor.get(letters[0])):
+        assert response.status_code == 410
+        assert "This link has expired" in visitor.words
+    assert not visitor.is_signed_in
+
+
+@pytest.mark.parametrize("change", ["cut", "altered", "a session", "another secret's", "junk"])
+def test_what_is_no_link_of_the_sites_is_refused_and_another_is_offered(
+    visitor: Visitor, site: Flask, letters: list[str], config: dict[str, Any], change: str
+) -> None:
+    visitor.ask_for_link()
+    link = letters[0]
+    other_config = {
+        "IRON_SESSION_REVOCATIONS": "memory:",
+        "IRON_SESSION_PASSWORD": {2: SEALED_UNDER[::-1], 1: SEALED_UNDER},
+    }
+    Visitor(create_app(config | other_config)).ask_for_link()
+    place = link.index("*", link.index("Fe26") + 40) + 2
+    session = Visitor(site).sign_in().cookie
+    changed = {
+        "cut": link[:-20],
+        "altered": link[:place] + ("A" if link[place] != "A" else "B") + link[place + 1 :],
+        "a session": f"/sign-in/link/{session}",
+        "another secret's": letters[1],
+        "junk": "/sign-in/link/junk",
+    }[change]
+    visitor.get(link)
+    for response in (visitor.post(changed), visitor.get(changed)):
+        assert response.status_code == 403
+        assert "This link is not whole" in visitor.words
+        assert 'href="/sign-in/link"' in visitor.page
+    assert not visitor.is_signed_in
+    assert visitor.get(link).status_code == 200
+
+
+def test_a_link_is_no_session(visitor: Visitor, site: Flask, letters: list[str]) -> None:
+    visitor.ask_for_link()
+    thief = Visitor(site)
+    thief.cookie = letters[0].rpartition("/")[2]
+    assert thief.name is None
+
+
+def test_a_link_whose_user_is_gone_signs_nobody_in(visitor: Visitor, site: Flask, letters: list[str]) -> None:
+    visitor.ask_for_link()
+    visitor.get(letters[0])
+    site.config["USERS"] = Users()
+    for response in (visitor.post(letters[0]), visitor.get(letters[0])):
+        assert response.status_code == 410
+    assert visitor.name is None
+
+
+def test_the_answer_does_not_tell_whether_there_is_such_a_user(
+    visitor: Visitor, site: Flask, letters: list[str]
+) -> None:
+    answers = []
+    for name in (NAME, "mallory"):
+        visitor.get("/sign-in/link")
+        answers.append(visitor.post("/sign-in/link", name=name))
+    one, other = answers
+    assert (one.status_code, one.data, one.headers) == (other.status_code, other.data, other.headers)
+    assert NAME not in visitor.words.split()
+    assert len(letters) == 1
+    assert letters[0].startswith("/sign-in/link/Fe26.2*")  # no host, which whoever asks could choose
+    assert letters[0] not in one.text
+    assert Client(site).get(letters[0], base_url=SITE).status_code == 200
+
+
+def test_a_link_for_no_name_is_asked_for_again(visitor: Visitor, letters: list[str]) -> None:
+    for name in ("", " ", "x" * 101):
+        assert visitor.ask_for_link(name).status_code == 400
+        assert "note bad" in visitor.page
+    assert letters == []
+
+
+def test_a_link_ends_the_session_that_it_finds_with_all_that_it_held(
+    visitor: Visitor, site: Flask, letters: list[str], clock: FakeClock
+) -> None:
+    Visitor(site).ask_for_link()
+    visitor.sign_in("eve", "apple", remember=True).keep("bread")
+    former, token = copy(visitor, site), visitor.token
+    visitor.get(letters[0])
+    line = line_of(visitor.post(letters[0]))
+    assert lifetime_of(line, clock.now) is None
+    assert visitor.name == NAME
+    assert former.name is None
+    visitor.get("/session")
+    assert "bread" not in visitor.words
+    assert visitor.post("/session", token=token, text="bread").status_code == 400
+
+
+def test_a_link_that_another_site_sends_off_is_not_used_up(visitor: Visitor, letters: list[str]) -> None:
+    visitor.ask_for_link()
+    visitor.get("/sign-in")
+    assert visitor.post(letters[0], token="").status_code == 400
+    assert "nothing was done" in visitor.words
+    assert not visitor.is_signed_in
+    visitor.get(letters[0])
+    assert visitor.post(letters[0]).status_code == 303
+
+
+def test_the_demo_shows_the_link_and_says_that_a_site_must_not() -> None:
+    client = Client(demo.application)
+    pages = []
+    for name in (NAME, "mallory"):
+        token = re.search(r'value="([\w.-]+)"', client.get("/sign-in/link").text)
+        assert token
+        pages.append(client.post("/sign-in/link", data={"name": name, "csrf_token": token[1]}).text)
+    shown = re.search(r'href="(/sign-in/link/Fe26[^"]*)"', pages[0])
+    assert shown
+    assert "a real site must not show" in pages[0]
+    assert client.get(shown[1]).status_code == 200
+    assert "Fe26" not in pages[1]
+
+
+# When the list of revocations does not answer.
+
+
+def check_outage(response: TestResponse, visitor: Visitor) -> None:
+    """The site's own page, which sets and deletes no cookie."""
+    assert response.status_code == 503
+    assert "it signs nobody in and nobody out" in visitor.words
+    assert 'href="/static/style.css"' in visitor.page
+    assert response.headers["Retry-After"] == "5"
+    assert response.cache_control.no_store
+    assert "Content-Security-Policy" in response.headers
+    assert "Set-Cookie" not in response.headers
+
+
+def test_an_outage_is_a_page_of_the_sites_and_public_pages_go_on(
+    visitor: Visitor, revocations: ShakyList
+) -> None:
+    visitor.sign_in()
+    revocations.down = {"is_revoked"}
+    for path in ("/session", "/sign-in", "/sign-in/link", "/api/me"):
+        check_outage(visitor.get(path), visitor)
+    for path in ("/", "/static/style.css"):
+        assert visitor.get(path).status_code == 200
+    revocations.down = set()
+    assert visitor.is_signed_in
+
+
+def test_who_cannot_be_signed_out_is_told(visitor: Visitor, revocations: ShakyList) -> None:
+    visitor.sign_in()
+    for down in ({"revoke"}, {"is_revoked"}, {"revoke", "is_revoked"}):
+        visitor.get("/session")
+        revocations.down = down
+        check_outage(visitor.post("/sign-out"), visitor)
+        revocations.down = set()
+        assert visitor.is_signed_in
+    visitor.get("/session")
+    visitor.post("/sign-out")
+    assert not visitor.is_signed_in
+
+
+def test_who_cannot_be_signed_in_is_told(visitor: Visitor, revocations: ShakyList) -> None:
+    visitor.get("/sign-in")
+    revocations.down = {"revoke"}
+    check_outage(visitor.post("/sign-in", name=NAME, password=PASSWORD), visitor)
+    revocations.down = set()
+    assert not visitor.is_signed_in
+
+
+@pytest.mark.parametrize("method", ["is_revoked", "revoke"])
+def test_a_link_that_cannot_be_used_is_as_good_as_before(
+    visitor: Visitor, site: Flask, letters: list[str], revocations: ShakyList, method: str
+) -> None:
+    Visitor(site).ask_for_link()
+    visitor.get(letters[0])
+    revocations.down = {method}
+    check_outage(visitor.post(letters[0]), visitor)
+    revocations.down = set()
+    assert not visitor.is_signed_in
+    visitor.get(letters[0])
+    assert visitor.post(letters[0]).status_code == 303
+
+
+def test_who_cannot_be_signed_out_elsewhere_is_told_and_stays_signed_in_here(
+    visitor: Visitor, site: Flask, revocations: ShakyList, clock: FakeClock
+) -> None:
+    other = Visitor(site).sign_in()
+    visitor.sign_in()
+    clock.advance(1)
+    revocations.down = {"revoke_subject"}
+    response = visitor.post("/sign-out-everywhere-else")
+    assert response.status_code == 503
+    assert "please try again" in visitor.words
+    assert visitor.is_signed_in
+    assert other.is_signed_in
+    revocations.down = set()
+    visitor.get("/session")
+    assert "You are signed out everywhere else." not in visitor.words
+    visitor.post("/sign-out-everywhere-else")
+    assert visitor.is_signed_in
+    assert not other.is_signed_in
+
+
 # How long a session lives.
 
 
@@ -637,22 +1062,32 @@ def test_a_note_that_is_no_note_is_refused(visitor: Visitor, clock: FakeClock, t
 
 
 @pytest.mark.parametrize("missing", ["IRON_SESSION_PASSWORD", "SECRET_KEY"])
-def test_without_a_secret_it_does_not_start(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_without_a_secret_it_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+) -> None:
     for name in ("IRON_SESSION_PASSWORD", "SECRET_KEY"):
         monkeypatch.setenv(name, SEALED_UNDER)
-    assert create_app().config["SESSION_COOKIE_SECURE"] is True
+    assert create_app(instance_path=str(tmp_path)).config["SESSION_COOKIE_SECURE"] is True
     monkeypatch.delenv(missing)
     with pytest.raises(RuntimeError, match=missing):
-        create_app()
+        create_app(instance_path=str(tmp_path))
 
 
 def test_without_users_of_its_own_nobody_signs_in(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IRON_SESSION_PASSWORD", "SECRET_KEY"):
         monkeypatch.setenv(name, SEALED_UNDER)
-    visitor = Visitor(create_app())
+    visitor = Visitor(create_app({"IRON_SESSION_REVOCATIONS": "memory:"}))
     visitor.get("/sign-in")
+    assert "by a link" not in visitor.words
     assert visitor.post("/sign-in", name=NAME, password=PASSWORD).status_code == 403
     assert "The account is" not in visitor.get("/").text
+
+
+def test_without_a_way_to_send_links_there_are_none(config: dict[str, Any]) -> None:
+    del config["SEND_LINK"]
+    visitor = Visitor(create_app(config | {"IRON_SESSION_REVOCATIONS": "memory:"}))
+    for path in ("/sign-in/link", "/sign-in/link/Fe26.2*1*"):
+        assert visitor.get(path).status_code == 404
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.needs("redis"), pytest.mark.servers]
 
 REPLAYS: Final = 10_000
 CLIENTS: Final = 4  # for each worker
+ROUNDS: Final = 200
 
 SPELLINGS: Final[dict[str, Callable[[str], str]]] = {
     "as it came": str,
@@ -197,3 +198,32 @@ def test_after_djangos_logout_ten_thousand_replays_open_nothing(
     given = repr({"IRON_SESSION": options, "ROOT_URLCONF": "tests.servers.store_pages"})
     with serving("tests.servers.django_site:wsgi()", tmp_path, COOKIE, DJANGO_SITE=given) as site:
         check_framework(site)
+
+
+@pytest.mark.parametrize("mode", ["cookie", "store"])
+def test_what_is_written_on_one_process_while_another_signs_out_is_no_session(
+    mode: str, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    place = f"sqlite:///{tmp_path / 'sessions.db'}" if mode == "store" else redis_server.url
+    options = {"revocations": place} if mode == "cookie" else {"storage": "store", "store": place}
+    if mode == "cookie":
+        a_list("redis", redis_server, tmp_path)
+    written = 0
+    with (
+        serving("tests.servers.store_site:wsgi()", tmp_path, COOKIE, STORE_SITE=repr(options)) as site,
+        connected(site, "GET /worker") as clients,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        writer, leaver, *_ = clients
+        for number in range(ROUNDS):
+            cookie = writer.ask("POST /sign-in", user=number).value
+            assert leaver.ask("GET /", cookie).said["session"] == {"user": number}
+            writing = pool.submit(writer.ask, "POST /visit", cookie)
+            leaving = pool.submit(leaver.ask, "POST /logout", cookie)
+            answers = writing.result(), leaving.result()
+            assert [answer.status for answer in answers] == [200, 200]
+            written += answers[0].value != ""
+            for copy in (cookie, answers[0].value or cookie):
+                for client in (writer, leaver):
+                    assert client.ask("GET /", copy).said["session"] == {}
+    assert written > 0, "some were faster than the sign-out"

@@ -86,6 +86,7 @@ def said(tab: Tab) -> str:
 
 def sign_in(tab: Tab, site: str, *, remember: bool = False) -> None:
     tab.open(site + "/")
+    said(tab)  # which may be shorter than what stood there, so that all below it moves
     tab.press('main a[href="/sign-in"]')
     tab.type("#name", NAME)
     tab.type("#password", PASSWORD)
@@ -107,6 +108,15 @@ def visit_every_page(tab: Tab, site: str) -> Iterator[str]:
     tab.type("#password", "guess")
     tab.press("main form button")
     yield "a wrong password"
+    tab.open(site + "/sign-in/link")
+    yield "a form for a link"
+    tab.type("#name", NAME)
+    tab.press("main form button")
+    yield "a link"
+    tab.press("#link")
+    yield "a link opened"
+    tab.open(f"{site}{tab.path[:-9]}")
+    yield "a link cut off"
     tab.open(site + "/nowhere")
     yield "missing"
     sign_in(tab, site)
@@ -142,6 +152,65 @@ def test_a_visitor_signs_in_sees_the_session_and_signs_out(tab: Tab, site: str) 
     assert tab.cookies == {}
 
 
+def test_a_cookie_that_was_copied_is_worth_nothing_after_signing_out(
+    chromium: Chromium, tab: Tab, site: str
+) -> None:
+    thief = chromium.tab()
+    sign_in(tab, site)
+    stolen = cookie(tab, "flask_login")["value"]
+    thief.call("Network.setCookie", name="flask_login", value=stolen, url=site, httpOnly=True)
+    thief.open(site + "/session")
+    assert "Signed in as ada" in thief.text
+    tab.press("button.quiet")
+    thief.open(site + "/session")
+    assert thief.path == "/sign-in?next=%2Fsession"
+
+
+def test_signing_out_everywhere_else_leaves_this_browser_signed_in(
+    chromium: Chromium, tab: Tab, site: str
+) -> None:
+    others = [chromium.tab(), chromium.tab()]
+    for visitor in (*others, tab):
+        sign_in(visitor, site)
+    tab.press('form[action="/sign-out-everywhere-else"] button')
+    assert tab.path == "/session"
+    assert "You are signed out everywhere else." in tab.text
+    for other in others:
+        other.open(site + "/session")
+        assert other.path == "/sign-in?next=%2Fsession"
+    tab.open(site + "/session")
+    assert "Signed in as ada" in tab.text
+    sign_in(others[0], site)
+
+
+def test_a_link_signs_in_by_its_button_in_one_browser_alone(chromium: Chromium, tab: Tab, site: str) -> None:
+    other = chromium.tab()
+    tab.open(site + "/sign-in")
+    tab.press('main a[href="/sign-in/link"]')
+    tab.type("#name", NAME)
+    tab.press("main form button")
+    assert "This demo sends no mail." in tab.text
+    tab.press("#link")
+    link = tab.path
+    for _ in range(3):
+        other.open(site + link)
+        assert "Sign in as ada?" in other.text
+    tab.press("main form button")
+    assert tab.path == "/session"
+    assert "Signed in as ada" in tab.text
+    other.press("main form button")
+    assert "This link has been used" in other.text
+    other.open(site + "/session")
+    assert other.path == "/sign-in?next=%2Fsession"
+    other.open(site + link)
+    other.press('main a[href="/sign-in/link"]')
+    other.type("#name", NAME)
+    other.press("main form button")
+    other.press("#link")
+    other.press("main form button")
+    assert "Signed in as ada" in other.text
+
+
 def test_the_cookie_is_out_of_every_scripts_sight(tab: Tab, site: str) -> None:
     sign_in(tab, site)
     held = cookie(tab, "flask_login")
@@ -160,9 +229,8 @@ def test_the_browser_forgets_the_session_unless_it_is_to_be_remembered(chromium:
 
 
 def test_chromium_takes_the_cookie_of_production_from_this_machine(tab: Tab) -> None:
-    config = {
-        name: demo.application.config[name] for name in ("IRON_SESSION_PASSWORD", "SECRET_KEY", "USERS")
-    }
+    names = ("IRON_SESSION_PASSWORD", "IRON_SESSION_REVOCATIONS", "SECRET_KEY", "USERS")
+    config = {name: demo.application.config[name] for name in names}
     with _served(create_app(config)) as site:
         sign_in(tab, site)
         assert "Signed in as ada" in tab.text

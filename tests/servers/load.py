@@ -31,7 +31,7 @@ class Load:
 
     Attributes:
         faults: What must not be and was.
-        counts: How often a visitor was answered with each status, was signed out by the site, and replayed.
+        counts: How often visitors were given each status, or found their session ended, or lost.
         is_forgetful: Whether the site has been made to forget living sessions.
     """
 
@@ -161,7 +161,7 @@ class Visitor:
             self._load.refused()
             time.sleep(0.01)
             return None
-        if answer.status == 400 and self._may_be_over:  # Django's word for a session that ended meanwhile
+        if answer.status == 400 and self._is_unsure():  # Django's word for what ended while it was answered
             self.cookie = ""
             return None
         if answer.status != 200:
@@ -169,6 +169,10 @@ class Visitor:
         self._load.note(str(answer.status))
         self.answers += 1
         return answer
+
+    def _is_unsure(self) -> bool:
+        """Whether the session may be over: a sign-out that was refused may have been heard all the same."""
+        return self._may_be_over or self._load.is_forgetful
 
     def _fault(self, what: str) -> None:
         self._load.faults.append(what)
@@ -215,9 +219,9 @@ class Visitor:
         if not found:
             if answer.deletes and not self._may_be_over:
                 self._fault(f"a cookie was deleted: {answer}")
-            if not (self._may_be_over or self._load.is_forgetful):
+            if not self._is_unsure():
                 self._fault(f"a session was lost: {answer}")
-            self._load.note("lost")
+            self._load.note("ended" if self._may_be_over else "lost")
             self.cookie = ""
             return False
         if answer.deletes:

@@ -11,7 +11,6 @@ import pytest
 from iron_wsgi.revocation.redis import RedisRevocations
 from tests.services.redis import RedisServer, Sentinels
 
-from .django_site import CONTRIB, OURS
 from .gunicorn import Gunicorn, serving
 from .load import Load
 from .store_site import COOKIE, SENTINEL
@@ -152,18 +151,8 @@ def test_a_failover_by_sentinel_brings_no_ended_session_back_and_loses_none(
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(
-    ("framework", "middleware"),
-    [
-        ("flask", []),
-        ("django", [OURS, "django.contrib.auth.middleware.AuthenticationMiddleware"]),
-        ("django", [OURS, *CONTRIB]),
-    ],
-    ids=["flask", "django", "django whose middleware asks for the session"],
-)
-def test_a_site_of_a_framework_survives_its_redis_as_well(
-    framework: str, middleware: list[str], mode: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("framework", ["flask", "django"])
+def test_a_site_of_a_framework_survives_its_redis_as_well(framework: str, mode: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer(tmp_path / "redis", appendonly="yes"))
         RedisRevocations.from_url(redis.url).initialize()
@@ -171,7 +160,6 @@ def test_a_site_of_a_framework_survives_its_redis_as_well(
         given = {
             "IRON_SESSION": options,
             "ROOT_URLCONF": "tests.servers.store_pages",
-            "MIDDLEWARE": middleware,
         }
         site = stack.enter_context(
             serving(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,45 @@ def test_the_table_has_a_row_for_each_line_of_the_document() -> None:
     table = benchmarks("growth")
     for what, against in lines_of(json.loads(benchmarks("growth", "--json"))):
         assert any(what in row and against in row for row in table.splitlines())
+
+
+@pytest.mark.needs("redis")
+def test_sessions_on_a_server_are_compared_as_they_come_and_like_for_like() -> None:
+    groups = json.loads(benchmarks("stores", "--json"))
+    as_they_come, like_for_like, listed, django = groups
+    assert "out of the box" in as_they_come["title"]
+    assert "like for like" in like_for_like["title"]
+    cases = [f"{verb} {size} octets" for size in (100, 1000, 10_000) for verb in ("read", "write")]
+    for case in cases:
+        for what in (case, f"{case}, processor time"):
+            assert (what, "Flask-Session") in lines_of([as_they_come])
+            assert (what, "Flask-Session") in lines_of([like_for_like])
+            assert (f"{what}, primitives alone", "Flask-Session") in lines_of([like_for_like])
+    assert lines_of([django]) == [(case, "cached_db") for case in cases]
+    assert lines_of([listed]) == [
+        ("ignore 1000 octets", "no list, and 0 PING"),
+        ("read 1000 octets", "no list, and 1 PING"),
+        ("write 1000 octets", "no list, and 1 PING"),
+    ]
+    assert "A million revocations take" in listed["note"]
+    # What one request asks of the server does not depend on how busy the machine is.
+    assert trips_of(as_they_come) == {
+        "ours, read": 1,
+        "ours, write": 2,
+        "theirs, read": 2,
+        "theirs, write": 2,
+    }
+    assert trips_of(like_for_like) == {
+        "ours, read": 2,
+        "ours, write": 2,
+        "theirs, read": 2,
+        "theirs, write": 2,
+    }
+
+
+def trips_of(group: dict[str, Any]) -> dict[str, float]:
+    told = re.findall(r"(\w+, \w+): ([0-9.]+) round trip", group["note"])
+    return {request: float(trips) for request, trips in told}
 
 
 def test_without_node_its_lines_say_that_they_were_left_out(tmp_path: Path) -> None:

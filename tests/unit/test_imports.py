@@ -53,7 +53,7 @@ BESIDE: Final = {
 # or here, where it is for types alone and nothing is imported when the program runs.
 FOR_TYPES: Final = {
     "cookies": {"outcome"},
-    "state": {"outcome"},
+    "state": {"options", "outcome"},
     "session": {"options"},
     "sealer": {"options"},
     "options": {"vault"},

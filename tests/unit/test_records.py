@@ -514,6 +514,24 @@ def test_of_two_that_move_it_and_change_one_key_the_loss_is_counted(visitor: Vis
     assert (visitor.finds(), counted) == ({"a": 2}, ["a"])
 
 
+def test_a_record_that_comes_and_goes_while_a_session_is_moved_does_not_stop_the_move(
+    visitor: Visitor, store: ShakyStore
+) -> None:
+    visitor.visit(write(a=0), storage="cookie", store=None)
+
+    def come() -> None:
+        visitor.ask(write(b=1))
+        store.meanwhile["load"] = store.records.clear
+
+    def use(session: Session) -> None:
+        session["c"] = 2
+        store.meanwhile["create"] = come
+
+    visitor.visit(use)
+    assert visitor.finds() == {"a": 0, "c": 2}
+    assert len(store) == 1
+
+
 # ---- what is gone stays gone ----
 
 

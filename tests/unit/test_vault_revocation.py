@@ -114,10 +114,85 @@ def test_every_copy_of_it_opens_no_more(visitor: Visitor) -> None:
         assert _refused(visitor, copy.removesuffix("~2")) == ["revoked"]
 
 
-def test_a_revoked_session_loses_its_cookie(visitor: Visitor, revocations: ShakyList) -> None:
+def test_a_revoked_session_keeps_its_cookie_until_it_is_overwritten_or_destroyed(
+    visitor: Visitor, revocations: ShakyList
+) -> None:
     visitor.visit(sign_in)
     revocations.revoke(_sid(visitor.value))
-    assert lines(visitor.visit()) == [("s", "deleted")]
+    assert lines(visitor.ask()) == []
+    assert lines(visitor.ask(Session.destroy)) == [("s", "deleted")]
+    visitor.visit(write(a=1))
+    assert visitor.finds() == {"a": 1}
+
+
+def test_a_late_request_with_the_cookie_of_before_the_sign_in_does_not_delete_that_of_the_sign_in(
+    visitor: Visitor,
+) -> None:
+    visitor.visit(write(cart=[1]))
+    late = dict(visitor.cookies)
+
+    def use(session: Session) -> None:
+        sign_in(session)
+        session.regenerate()
+
+    visitor.visit(use)
+    assert lines(visitor.ask(cookies=late)) == []
+
+
+@pytest.mark.parametrize("use", [Session.end_others, lambda session: (session.end_others(), session.save())])
+@pytest.mark.parametrize("mode", ["list", "store", "both"])
+def test_all_others_of_the_same_subject_can_be_ended(clock: FakeClock, mode: str, use: Use) -> None:
+    options: dict[str, Any] = {"subject": "user"}
+    if mode != "store":
+        options["revocations"] = ShakyList(clock)
+    if mode != "list":
+        options |= {"storage": "store", "store": ShakyStore(clock)}
+    one, another, stranger = (Visitor(clock, **options) for _ in range(3))
+    one.visit(sign_in)
+    another.visit(sign_in)
+    stranger.visit(write(user=8))
+    clock.advance(1)
+    former = dict(one.cookies)
+    one.visit(use)
+    assert (one.finds(), another.finds(), stranger.finds()) == ({"user": 7}, {}, {"user": 8})
+    assert one.finds(cookies=former) == {}
+
+
+def test_nobody_has_no_others(visitor: Visitor, revocations: ShakyList) -> None:
+    visitor.visit(write(a=1))
+    before = dict(visitor.cookies)
+    visitor.visit(Session.end_others)
+    assert (visitor.cookies, len(revocations)) == (before, 0)
+
+
+def test_where_nobody_knows_of_others_ending_them_is_an_error(clock: FakeClock) -> None:
+    with pytest.raises(ConfigError, match="where there are revocations, or storage='store'"):
+        Visitor(clock, subject="user").visit(lambda session: (sign_in(session), session.end_others()))
+
+
+def test_who_was_ended_meanwhile_ends_nobody(visitor: Visitor, revocations: ShakyList) -> None:
+    visitor.visit(sign_in)
+
+    def use(session: Session) -> None:
+        session.get("user")
+        visitor.ask(Session.destroy)
+        revocations.calls.clear()
+        session.end_others()
+
+    assert lines(visitor.visit(use)) == []
+    assert "revoke_subject" not in revocations.calls
+
+
+def test_a_list_that_cannot_end_all_of_somebodys_sessions_says_so(clock: FakeClock) -> None:
+    class Users(Revocations):
+        def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
+            del sid, subject, issued_at
+            return False
+
+    with pytest.raises(NotImplementedError):
+        Visitor(clock, subject="user", revocations=Users()).visit(
+            lambda session: (sign_in(session), session.end_others())
+        )
 
 
 def test_other_sessions_live_on(visitor: Visitor, revocations: ShakyList) -> None:
@@ -620,6 +695,34 @@ def test_visitors_without_a_session_do_not_notice_an_outage(visitor: Visitor, re
     revocations.down = {"is_revoked", "revoke"}
     assert visitor.finds() == {}
     assert lines(visitor.ask(cookies={"s": "junk"})) == [("s", "deleted")]
+
+
+@pytest.mark.parametrize("is_regenerated", [False, True])
+def test_the_first_session_lives_though_a_list_that_is_new_takes_its_first_question_for_its_loss(
+    clock: FakeClock, *, is_regenerated: bool
+) -> None:
+    class New(Revocations):
+        """Knows of nothing before it was first asked."""
+
+        since: float | None = None
+
+        def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
+            del sid, subject
+            if self.since is None:
+                clock.advance(0.01)
+                self.since = clock()
+            if issued_at < self.since:
+                raise Refused("lost")
+            return False
+
+    def use(session: Session) -> None:
+        session["a"] = 1
+        if is_regenerated:
+            session.regenerate()
+
+    visitor = Visitor(clock, revocations=New())
+    visitor.visit(use)
+    assert visitor.finds() == {"a": 1}
 
 
 def test_the_first_session_of_a_server_is_made_when_the_list_has_answered_once(
