@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from django.conf import settings
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
@@ -224,6 +225,8 @@ def _memory(server: RedisServer, count: int) -> str:
 
 
 def _django(server: RedisServer, folder: Path, effort: Effort) -> Iterator[Line]:
+    if settings.configured:  # another part may have had the connection lead to a file that is gone
+        connection.settings_dict["NAME"] = str(folder / "sessions.sqlite3")
     django_sessions.set_up(folder)
     caches_in_redis = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": server.url}

@@ -28,6 +28,10 @@ class Decoded(NamedTuple):
     meta: dict[str, Any]
     is_legacy: bool = False
 
+    def __repr__(self) -> str:
+        """Show no content."""
+        return "<Decoded>"
+
 
 @final
 class Codec:
@@ -115,11 +119,11 @@ def _check_stamps(meta: object) -> None:
     """Refuse stamps that are not what they should be: comparisons with them decide trust."""
     if not isinstance(meta, dict):
         raise Refused("invalid")
-    for name in ("sid", "ref"):
+    for name in ("sid", "ref", "was"):
         stamp = meta.get(name, "-")
         if not isinstance(stamp, str) or not stamp.isascii() or not 0 < len(stamp) <= MAX_ID:
             raise Refused("invalid")
-    for name in ("iat", "ttl", "exp", "until"):
+    for name in ("iat", "ttl", "exp", "until", "life"):
         stamp = meta.get(name, 1)
         if isinstance(stamp, bool) or not isinstance(stamp, (int, float)) or not 0 < stamp < MAX_SECONDS:
             raise Refused("invalid")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .expiry import last_expiry
 from .options import SessionOptions
 from .state import Retired, State
+from .times import now
 from .vault import Vault
 
 
@@ -20,18 +21,33 @@ def retire(
         matters: Whether something is to follow from it, which must not if somebody else has ended it.
     """
     is_known = (not state.is_new or state.saved is not None) and not state.has_fresh_id
-    if not is_known or not state.sid or not options.has_server_state:
+    if not is_known or not options.has_server_state:
         return
+    last = last_expiry(state, options, expires_at)
     # Whose it was, and not whose it has become: an anonymous visitor who signs in was nobody.
-    before = state.decode() if state.decode else {}
-    over = Retired(
-        state.sid,
-        state.meta.get("ref"),
-        last_expiry(state, options, expires_at),
-        options.subject_of(before),
-        state.issued_at if matters else None,
-    )
-    state.retired.append(over)
+    began = state.issued_at if matters else None
+    if state.sid:
+        state.retired.append(Retired(state.sid, state.meta.get("ref"), last, state.subject, began))
+    if "was" in state.meta:
+        state.retired.append(Retired(state.meta["was"], None, last))
+
+
+def regenerate(state: State, options: SessionOptions, *, began_at: float | None = None) -> None:
+    """Give *state* a new id and time of issue. What it was is ended when it is written.
+
+    Args:
+        state: The session.
+        options: The options.
+        began_at: When it began (epoch seconds), if not now.
+    """
+    retire(state, options, matters=True)
+    state.kept, state.mac = None, b""
+    for stamp in ("ref", "until", "life", "was"):
+        state.meta.pop(stamp, None)
+    # As it is written: whoever compares it now must find what others will find.
+    state.issued_at = round(now(options.clock) if began_at is None else began_at, 3)
+    state.give_id(options.generate_id)
+    state.meta["iat"] = state.issued_at
 
 
 def end_retired(state: State, vault: Vault, end: float | None) -> bool:

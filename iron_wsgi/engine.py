@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias, final
 
 from .candidates import candidates
 from .cookies import MAX_CHUNKS, Cookie, CookieJar, CookieOptions, chunk_name, deletion
-from .ending import end_retired, retire
+from .ending import end_retired, regenerate, retire
 from .errors import ConfigError, CookieTooLarge, Ended, PayloadError, RefusalReason, Refused
 from .events import Event, EventKind, Reporter, notices
-from .expiry import end_of, expiry, is_old, max_age
+from .expiry import end_of, expiry, is_old, max_age, outgrows
 from .options import SessionOptions
 from .outcome import NOTHING, Outcome
 from .packing import pack
@@ -66,7 +66,7 @@ class Engine:
         Of several that can, the one that expires last.
         """
         values, came, is_flooded = candidates(jar, self.options.cookie_name, self._chunk_names)
-        best: State | None = None
+        opened: list[State] = []
         refusals: list[Refusal] = []
         for value in values:
             try:
@@ -75,11 +75,11 @@ class Engine:
                 # Not the error itself: it knows this frame, and the list would close the circle.
                 refusals.append((refused.reason, refused.password_id))
                 continue
-            if best is None or end_of(state) > end_of(best):
-                best = state
-        if best is None:
-            best = self._anonymous(refusals)
-            best.is_kept = best.is_kept or is_flooded  # the good one may be among those not tried
+            opened.append(state)
+        if not opened:
+            opened = [self._anonymous(refusals)]
+            opened[0].is_kept |= is_flooded  # the good one may be among those not tried
+        best, *best.twins = sorted(opened, key=end_of, reverse=True)
         best.came = came
         return best
 
@@ -175,13 +175,7 @@ class Engine:
 
     def regenerate(self, state: State) -> None:
         """Give *state* a new id and time of issue. What it was is ended when it is written."""
-        retire(state, self.options, matters=True)
-        state.kept, state.mac = None, b""
-        state.meta.pop("ref", None)
-        state.meta.pop("until", None)
-        state.issued_at = self.now()
-        state.give_id(self.options.generate_id)
-        state.meta["iat"] = round(state.issued_at, 3)
+        regenerate(state, self.options)
 
     def size(
         self,
@@ -239,6 +233,8 @@ class Engine:
     ) -> Outcome:
         """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
         is_change = state.is_changed()
+        if outgrows(state, self.options, self.expiry(state, expires_at)):
+            regenerate(state, self.options, began_at=state.issued_at)
         state.modified = True  # until it is written: a failure must not pass for a save
         try:
             whole, end = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.dump)
@@ -260,6 +256,7 @@ class Engine:
             self._report("conflict", state, key=key)
         state.conflicts.clear()
         state.modified = state.is_outdated = state.is_kept = state.has_fresh_id = False
+        state.subject = self.options.subject_of(state.data) if self.options.has_server_state else None
         state.expires_at = end
         state.refused = None
         if state.saved is None and (state.is_new or not is_change):
@@ -300,7 +297,9 @@ class Engine:
 
     def _emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
         """End what *state* is, and was before it was regenerated. What is written later is a new session."""
-        retire(state, self.options, expires_at=expires_at)
+        for one in (state, *state.twins):  # the visitor would be back by another one
+            retire(one, self.options, expires_at=expires_at)
+        state.retired += [over for twin in state.twins for over in twin.retired]
         end_retired(state, self._vault, self.expiry(state, expires_at))
         outcome = self._deletion(state, attributes)
         state.meta, state.mac, state.kept = {}, b"", None

@@ -53,8 +53,21 @@ def last_expiry(state: State, options: SessionOptions, given: float | None = Non
     made_now = expiry(state, options, given)
     if made_now is None or state.expires_at is None:
         return None
+    elsewhere: float = now(options.clock) + state.meta.get("life", options.ttl)
     until: float = state.meta.get("until", 0.0)
-    return max(made_now, state.expires_at, until)
+    return max(made_now, elsewhere, state.expires_at, until)
+
+
+def outgrows(state: State, options: SessionOptions, end: float | None) -> bool:
+    """Tell whether a seal that expires at *end* would live longer than any under the session's id so far.
+
+    Who signs out knows nothing of what a parallel request writes. So what lives longer than the option
+    ``ttl`` says so in a stamp, and gets an id of its own.
+    """
+    if options.revocations is None or options.absolute_timeout is not None or options.vault is not None:
+        return False
+    life: float = state.meta.get("life", options.ttl)
+    return end is not None and end - now(options.clock) > life + options.skew
 
 
 def max_age(state: State, attributes: CookieOptions, end: float | None, at: float) -> int | None:

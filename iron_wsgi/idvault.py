@@ -19,8 +19,7 @@ from .ids import MAX_ID, new_id
 from .merge import merge
 from .options import SessionOptions
 from .outages import ask
-from .question import refuse_revoked
-from .revocation.revocations import MARGIN
+from .question import refuse_revoked, revoke
 from .state import Kept, Retired, State
 from .times import FOREVER, MAX_SECONDS, epoch, now
 
@@ -131,7 +130,7 @@ class IdVault:
     def load(self, value: str) -> State:
         """Read the record that an id names, and decide whether it is a session. See `Vault.load`."""
         options, at = self._options, now(self._options.clock)
-        # 1. The id. What is not signed, or cannot be one, never reaches the store.
+        # 1. The id. What is not signed, or can be none, never reaches the store.
         sid = self._sid(value)
         # 2. The record. An id that has none is nobody's, and nobody is given it.
         if (record := self._fetch(sid)) is None:
@@ -143,12 +142,11 @@ class IdVault:
             meta["ttl"] = age / self._library.per_second
         issued_at = at if written_until is None else min(at, written_until - meta.get("ttl", options.ttl))
         issued_at = meta.get("iat", issued_at)
-        timeout = options.absolute_timeout
         if issued_at > at + options.skew:
             raise Refused("invalid")
         if at >= meta.get("exp", MAX_SECONDS) + options.skew:
             raise Refused("expired")
-        if timeout is not None and at >= issued_at + timeout + options.skew:
+        if at >= issued_at + (options.absolute_timeout or MAX_SECONDS) + options.skew:
             raise Refused("too-old")
         # 4. The session. It is written where its id is signed otherwise by now, unless no two signatures are
         # alike; and where it has no stamp, without which one that Node alone writes would never grow old.
@@ -159,10 +157,11 @@ class IdVault:
             issued_at=issued_at,
             expires_at=max(written_until or at, at),
             is_new=False,
-            is_outdated=is_resigned or (timeout is not None and "iat" not in meta),
+            is_outdated=is_resigned or (options.is_timed and "iat" not in meta),
         )
         self._remember(state, record)
         refuse_revoked(state, options)
+        state.subject = options.subject_of(data)
         return state
 
     def _sid(self, value: str) -> str:
@@ -205,6 +204,11 @@ class IdVault:
 
     def dump(self, state: State, *, expires_at: float | None, cookie: Cookie) -> str:
         """Write the record, and return its id as the cookie holds it. See `Vault.dump`."""
+        try:
+            if not state.is_new:
+                refuse_revoked(state, self._options)
+        except Refused:
+            raise Ended from None
         write = self._create if state.kept is None else self._replace
         write(state, expires_at, cookie)
         return self._value(state.sid)
@@ -218,10 +222,8 @@ class IdVault:
 
     def end(self, over: Retired) -> bool:
         """Delete the record; where there is a list, revoke the id first. See `Vault.end`."""
-        if (revocations := self._options.revocations) is not None:
-            until = None if over.until is None else over.until + self._options.skew + MARGIN
-            ask("list of revocations", lambda: revocations.revoke(over.sid, expires_at=until))
-        return self._delete(over.sid)
+        was_alive = revoke(over, self._options)
+        return self._delete(over.sid) and was_alive
 
     def _create(self, state: State, expires_at: float | None, cookie: Cookie) -> None:
         """Write the record of a session that has none."""
@@ -266,7 +268,7 @@ class IdVault:
         for key in list(state.data):  # a thread of the application may be writing
             if library.taken.fullmatch(str(key)):
                 raise PayloadError(f"session.{key}", "is a name that Node's library takes; use another key")
-        if options.absolute_timeout is not None:
+        if options.is_timed:
             state.meta.setdefault("iat", round(state.issued_at, 3))
         stamps = {name: stamp for name, stamp in state.meta.items() if name not in ELSEWHERE}
         rest = {name: value for name, value in known.items() if name not in (library.age, "expires")}
@@ -285,7 +287,7 @@ class IdVault:
         if not _ID.fullmatch(sid):
             return False
         lasts = None if expires_at is None else ceil(expires_at - now(self._options.clock))
-        if lasts is not None and lasts <= 0:  # a session whose time is over has no record
+        if lasts is not None and lasts <= 0:  # its time is over
             self._delete(sid)
             return True
         name, text = self._prefix + sid, record.decode()

@@ -70,6 +70,18 @@ class IronSessionMiddleware:
         else:
             self._engine = Engine(options or SessionOptions(**settings))
 
+    @property
+    def options(self) -> SessionOptions:
+        """The options; ``options.store`` and ``options.revocations`` are what their URLs stand for.
+
+        Raises:
+            ConfigError: They are a function of the request.
+        """
+        if self._engine is None:
+            msg = "the options depend on the request: ask the function that was given"
+            raise ConfigError(msg)
+        return self._engine.options
+
     def sealer(self, purpose: str, *, once: bool = False) -> Sealer:
         """Return a sealer for *purpose*, under the session's password.
 
@@ -83,7 +95,7 @@ class IronSessionMiddleware:
         if self._engine is None:
             msg = "the options depend on the request; make a Sealer(password, purpose=...) instead"
             raise ConfigError(msg)
-        return Sealer.of(self._engine.options, purpose, once=once)
+        return Sealer.of(self.options, purpose, once=once)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request; with 503 where the session cannot be known (see the option ``on_outage``)."""

@@ -150,6 +150,11 @@ class SessionOptions:
         """Whether opening a session may have to wait for a store or a list."""
         return any(part is not None for part in (self.store, self.revocations, self.vault))
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether it matters when a session began."""
+        return self.absolute_timeout is not None or self.revocations is not None
+
     def subject_of(self, data: Mapping[str, Any]) -> str | None:
         """Return whose a session with these *data* is, as the option ``subject`` says; None for nobody's."""
         if self.subject is None:
@@ -265,8 +270,7 @@ OPTIONS: tuple[Option, ...] = (
         "vault",
         parsers.function,
         None,
-        "What turns cookies into sessions in the place of seals: an IdVault, for those of express-session or "
-        "next-session.",
+        "What turns cookies into sessions in place of seals: an IdVault, for express-session, next-session.",
     ),
     Option(
         "on_outage",
@@ -279,8 +283,7 @@ OPTIONS: tuple[Option, ...] = (
         "on_conflict",
         parsers.one_of("merge", "raise"),
         "merge",
-        "When two requests changed the same key of a session in the store: the last one wins and an event "
-        "counts it, or an error. Different keys are always merged.",
+        "When two requests changed one key of a session in the store: the last wins, counted, or an error.",
     ),
     Option(
         "accept",
@@ -334,8 +337,7 @@ OPTIONS: tuple[Option, ...] = (
         "on_event",
         parsers.function,
         None,
-        "Called with an Event when a session is created, renewed, destroyed or refused, or a parallel change "
-        "is overwritten.",
+        "Called with an Event when a session begins, is renewed, ends or is refused, or a change is lost.",
     ),
     Option(
         "clock",

@@ -129,7 +129,7 @@ def store(value: Any, name: str) -> Store | None:
     if isinstance(value, str):
         return open_store(value)
     if value is not None and not isinstance(value, Store):
-        refuse(name, "must be a Store, a URL, or CacheStore(cache)", value)
+        refuse(name, "must be a Store, a URL, or CacheStore(cache)", type(value))  # it may hold a password
     return value
 
 
@@ -138,7 +138,7 @@ def revocations(value: Any, name: str) -> Revocations | None:
     if isinstance(value, str):
         return open_revocations(value)
     if value is not None and not isinstance(value, Revocations):
-        refuse(name, "must inherit from Revocations, or be a URL", value)
+        refuse(name, "must inherit from Revocations, or be a URL", type(value))
     return value
 
 

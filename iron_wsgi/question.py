@@ -10,7 +10,6 @@ from .options import SessionOptions
 from .outages import ask
 from .revocation.revocations import MARGIN
 from .state import Retired, State
-from .times import now
 
 LIST: Final = "list of revocations"
 """What it is called in the log."""
@@ -27,8 +26,9 @@ def refuse_revoked(state: State, options: SessionOptions) -> None:
     if revocations is None:
         return
     subject = options.subject_of(state.data)
+    sid = state.sid or state.meta.get("was", "")
     try:
-        is_revoked = ask(LIST, lambda: revocations.is_revoked(state.sid, subject, state.issued_at))
+        is_revoked = ask(LIST, lambda: revocations.is_revoked(sid, subject, state.issued_at))
     except Unavailable:
         if options.on_outage == "refuse":
             raise
@@ -62,7 +62,7 @@ def revoke(over: Retired, options: SessionOptions) -> bool:
 
     def is_over() -> bool:
         try:
-            return ask(LIST, lambda: revocations.is_revoked(over.sid, over.subject, issued_at))
+            return ask(LIST, lambda: revocations.is_revoked_now(over.sid, over.subject, issued_at))
         except Refused:
             return True
 
@@ -70,10 +70,3 @@ def revoke(over: Retired, options: SessionOptions) -> bool:
     is_news = ask(LIST, lambda: revocations.revoke(over.sid, expires_at=until))
     # Where it is none, somebody was faster; or it is a list that notes no single sessions, and knows nothing.
     return was_alive and (is_news or not is_over())
-
-
-def outlives_entries(expires_at: float | None, options: SessionOptions) -> bool:
-    """Tell whether a copy that expires then could live longer than an entry that was made meanwhile."""
-    if options.revocations is None or options.absolute_timeout is not None or expires_at is None:
-        return False
-    return expires_at > now(options.clock) + options.ttl + options.skew

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, final
 
-from .codec import NEXT_IRON_SESSION
+from .codec import NEXT_IRON_SESSION, Codec
 from .errors import ConfigError, RefusalReason, Refused
 from .payload import META_KEY
 from .state import State
@@ -71,3 +73,9 @@ class Readers:
             state.is_new, state.is_outdated = False, True
             return state
         raise Refused(reasons[0])
+
+
+def id_of(state: State, codec: Codec) -> str:
+    """Return what a list of revocations calls an older cookie: by what it holds, for its text varies."""
+    content = f"{state.issued_at!r} ".encode() + codec.encode(state.data, {})
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:24]).decode()

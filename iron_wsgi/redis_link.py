@@ -83,6 +83,9 @@ class RedisLink:
         Raises:
             ConfigError: Answers could be out of date, or the arguments do not fit the client.
         """
+        if isinstance(client, (str, bytes)):
+            msg = "give a client of redis-py; for a URL there is from_url()"
+            raise ConfigError(msg)
         self.is_cluster = isinstance(client, RedisCluster)
         if not isinstance(prefix, str) or not prefix or "{" in prefix or "}" in prefix:
             msg = f"the prefix must be some text without braces, not {prefix!r}"

@@ -149,6 +149,9 @@ class Sealer:
             ConfigError: The password is unusable or the purpose is empty.
         """
         check_iterations(iterations)
+        if once is not None and not isinstance(once, Revocations):
+            msg = "once must be a list of revocations, or None; for that of the sessions see Sealer.of()"
+            raise ConfigError(msg)
         self._passwords = Passwords.parse(password, seal_with=seal_with).derive(purpose)
         self._iterations = iterations
         self._clock = clock

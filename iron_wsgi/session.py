@@ -45,13 +45,17 @@ class Session(MutableMapping[str, Any]):
     def _open(self) -> State:
         state = self._state
         if state is None:
-            state = self._exchange.open()
+            state = self._opened()
             # Values leave a Session through __getitem__ alone: one that never left cannot have changed.
             state.lent = set()
             object.__setattr__(self, "_lent", state.lent)
             object.__setattr__(self, "_state", state)
         state.accessed = True
         return state
+
+    @opaque
+    def _opened(self) -> State:
+        return self._exchange.open()
 
     def _open_alive(self) -> State:
         state = self._open()

@@ -35,6 +35,10 @@ class Kept(NamedTuple):
     plaintext: bytes
     is_outdated: bool = False
 
+    def __repr__(self) -> str:
+        """Show no content."""
+        return f"<Kept, version {self.version}>"
+
 
 class Retired(NamedTuple):
     """A session that is over.
@@ -53,6 +57,10 @@ class Retired(NamedTuple):
     subject: str | None = None
     issued_at: float | None = None
 
+    def __repr__(self) -> str:
+        """Show no id."""
+        return f"<Retired, until {self.until}>"
+
 
 _UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -67,8 +75,11 @@ class State:
 
     Attributes:
         data: The session's data, without metadata.
-        meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, ``until`` (when the last of the
-            copies that outlive this one expires), and whatever a later version wrote.
+        meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, ``ref`` (the name of the record),
+            ``until`` (when the last of the copies that outlive this one expires), ``life`` (seconds that
+            copies may live, where that is more than the ttl), ``was`` (what the list calls the older cookie
+            that the session came from), and whatever a later version wrote.
+        subject: Whose it was when it came, or was last written; None for nobody's.
         mac: The MAC of the seal that came in, base64url; empty where none came.
         issued_at: Epoch seconds at which the session began; never moved by a later write.
         expires_at: Epoch seconds at which the seal that came in, or was last written, expires; None for
@@ -89,6 +100,7 @@ class State:
         lent: Keys whose values the application holds, and may change unseen; None where nobody keeps count.
         kept: What the store holds of the session; None where it holds nothing that is known of.
         has_fresh_id: Its id was made in this request, and not written yet: nobody else can have it.
+        twins: What else came and could be trusted: the same visitor's, in cookies of other paths or domains.
         retired: What the session was until it was regenerated; to be ended when the next write has succeeded.
         conflicts: Top-level keys whose value of a parallel request the last write replaced.
         saved: What the last commit, save or destroy in this exchange asks of the response.
@@ -96,6 +108,7 @@ class State:
 
     data: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    subject: str | None = None
     mac: bytes = b""
     issued_at: float = 0.0
     expires_at: float | None = None
@@ -113,6 +126,7 @@ class State:
     lent: set[str] | None = None
     kept: Kept | None = None
     has_fresh_id: bool = False
+    twins: list[State] = field(default_factory=list)
     retired: list[Retired] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     saved: Outcome | None = None

@@ -41,7 +41,14 @@ def epoch(moment: datetime) -> float:
 
 
 def milliseconds(moment: float) -> int:
-    """Return epoch seconds as whole milliseconds: as sessions' times of issue are kept and compared."""
+    """Return epoch seconds as whole milliseconds: as sessions' times of issue are kept and compared.
+
+    Raises:
+        ConfigError: It is no number, or milliseconds already.
+    """
+    if isinstance(moment, bool) or not isinstance(moment, (int, float)) or not abs(moment) < MAX_SECONDS:
+        msg = f"a moment must be epoch seconds, as time.time() returns, not {moment!r}"
+        raise ConfigError(msg)
     return round(moment * 1000)
 
 

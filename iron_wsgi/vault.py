@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol, final
 from urllib.parse import unquote
@@ -11,11 +9,12 @@ from urllib.parse import unquote
 from . import seal as fe26
 from .codec import Codec
 from .cookies import MAX_COOKIE, Cookie
-from .errors import ConfigError, Ended, Refused, SealError
+from .errors import Ended, Refused, SealError
 from .events import notices
+from .expiry import outgrows
 from .options import SessionOptions
-from .question import outlives_entries, refuse_revoked, revoke
-from .readers import Reader, Readers
+from .question import refuse_revoked, revoke
+from .readers import Reader, Readers, id_of
 from .records import Records
 from .sealer import password_for
 from .state import Retired, State
@@ -155,7 +154,9 @@ class SealVault:
             issued_at=self._issued_at(meta, opened.expires_at, at),
             expires_at=opened.expires_at,
             is_new=False,
-            is_outdated=is_legacy or options.password.is_outdated(fields.password_id),
+            is_outdated=is_legacy
+            or options.password.is_outdated(fields.password_id)
+            or self._wants_stamp(meta),
             decode=lambda: self._codec.decode(opened.plaintext).data,
             encode=self._codec.values,
         )
@@ -173,8 +174,17 @@ class SealVault:
             state.is_outdated = True  # it moves into the store
 
         # 8. The list of revocations.
-        refuse_revoked(state, self._options)
+        refuse_revoked(state, options)
+        self._note_subject(state)
         return state
+
+    def _note_subject(self, state: State) -> None:
+        if self._options.has_server_state:
+            state.subject = self._options.subject_of(state.data)
+
+    def _wants_stamp(self, meta: dict[str, Any]) -> bool:
+        """Tell whether a seal needs a stamp: one that Node alone renews would never grow old without."""
+        return self._options.is_timed and "iat" not in meta
 
     def _fetch(self, state: State) -> None:
         if state.data:
@@ -194,14 +204,11 @@ class SealVault:
         if self._is_too_old(state, at):
             raise Refused("too-old")
         if self._options.revocations is not None:
-            state.meta["sid"] = self._id_of_older(state)
+            # Not the session's own id, which nobody may be able to reckon, or to share.
+            state.meta["was"] = id_of(state, self._codec)
             refuse_revoked(state, self._options)
+        self._note_subject(state)
         return state
-
-    def _id_of_older(self, state: State) -> str:
-        """Return an id made of what the cookie holds: its text has several spellings."""
-        content = f"{state.issued_at!r} ".encode() + self._codec.encode(state.data, {})
-        return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:24]).decode()
 
     def _is_too_old(self, state: State, at: float) -> bool:
         timeout = self._options.absolute_timeout
@@ -224,8 +231,8 @@ class SealVault:
 
         A moment that has passed makes a seal that is expired for every reader.
         """
-        # 1. A session that was revoked since it came is over. A copy that lives long could outlive the entry.
-        if not state.is_new and (self._rechecks or outlives_entries(expires_at, self._options)):
+        # 1. A session that was revoked since it came is over.
+        if self._rechecks and not state.is_new:
             try:
                 refuse_revoked(state, self._options)
             except Refused:
@@ -245,9 +252,7 @@ class SealVault:
                 state.kept = None
                 return value
         # 4. In the store.
-        if self._records is None:
-            msg = "storage='store' needs a store"
-            raise ConfigError(msg)
+        assert self._records is not None  # noqa: S101 - SessionOptions sees to it
         self._records.write(state, expires_at=expires_at)
         return self._seal(self._reference(state.meta), expires_at)
 
@@ -288,11 +293,15 @@ class SealVault:
             state.stamp_id(options.generate_id)
         if options.has_server_state or options.absolute_timeout is not None:
             state.meta.setdefault("iat", round(state.issued_at, 3))
+        if options.revocations is None or expires_at is None:
+            return
         # The copies that a browser, or a thief, has kept may live longer than what is written now.
-        if options.revocations is not None and state.expires_at is not None and expires_at is not None:
-            until = max(state.meta.get("until", 0), state.expires_at)
-            if until > expires_at:
-                state.meta["until"] = round(until, 3)
+        until = max(state.meta.get("until", 0), state.expires_at or 0)
+        if until > expires_at:
+            state.meta["until"] = round(until, 3)
+        # And what a parallel request writes, of which nothing is known here, as long as any under this id.
+        if outgrows(state, options, expires_at):
+            state.meta["life"] = round(expires_at - now(options.clock))
 
     def _meet_list(self, state: State) -> None:
         """Ask the list once before the first session begins.
@@ -302,8 +311,8 @@ class SealVault:
         """
         try:
             refuse_revoked(state, self._options)
-        except Refused:
-            if state.is_new:
+        except Refused as refused:
+            if state.is_new and refused.reason == "lost":
                 state.issued_at = now(self._options.clock)
                 state.meta.pop("iat", None)
         self._has_met_list = True

@@ -79,13 +79,19 @@ class CachedRevocations(Revocations):
                 self._keep(self._asked, question, at)
         return is_revoked
 
+    def is_revoked_now(self, sid: str, subject: str | None, issued_at: float) -> bool:
+        """See `Revocations.is_revoked_now`."""
+        return self._revocations.is_revoked_now(sid, subject, issued_at)
+
     def revoke(self, sid: str, *, expires_at: float | None = None) -> bool:
         """See `Revocations.revoke`."""
         end = now(self._clock) + LONGEST if expires_at is None else expires_at
         with self._changing():
             is_news = self._revocations.revoke(sid, expires_at=expires_at)
-            with self._lock:
-                self._keep(self._ends, sid, max(end, self._ends.get(sid, 0)))
+            # Some lists note no single sessions, and so know of none; who asks anew learns of the others.
+            if is_news:
+                with self._lock:
+                    self._keep(self._ends, sid, max(end, self._ends.get(sid, 0)))
         return is_news
 
     def revoke_subject(self, subject: str, *, before: float | None = None) -> None:

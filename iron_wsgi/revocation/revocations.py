@@ -40,6 +40,10 @@ class Revocations(ABC):
                 that. It is refused, but its cookie is not deleted.
         """
 
+    def is_revoked_now(self, sid: str, subject: str | None, issued_at: float) -> bool:
+        """Answer as `is_revoked`, for what something lasting is made of: never from memory."""
+        return self.is_revoked(sid, subject, issued_at)
+
     def revoke(self, sid: str, *, expires_at: float | None = None) -> bool:
         """Note that the session *sid* is over, and return whether that is news.
 

@@ -143,7 +143,7 @@ class CacheStore(Store):
         Raises:
             Unavailable: The record is still there. Some caches keep to themselves that they have failed.
         """
-        present = self._read(key)
+        present = self._read(key) if _NAME.fullmatch(key) else None  # it may come from a form
         if present is None:
             return False
         self._cache.delete(self._prefix + key)

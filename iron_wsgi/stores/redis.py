@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterable, Iterator
 from math import ceil
 from typing import Any, Final, final
@@ -9,9 +11,11 @@ from typing import Any, Final, final
 from redis.exceptions import ResponseError
 
 from iron_wsgi.redis_link import RedisClient, RedisLink, Script, connect, last_millisecond
-from iron_wsgi.times import DAY, MAX_SECONDS
+from iron_wsgi.times import DAY, MAX_SECONDS, milliseconds
 
 from .store import Record, Store, StoredSession
+
+_KEY: Final = re.compile("[0-9a-f]{64}")
 
 _FIELDS: Final = ("value", "version", "subject", "created_at", "written_at", "expires_at")
 
@@ -73,7 +77,20 @@ return 1
 """Expiry in ms, the same as a field, and until when the session must be listed. Returns 0 where there is no
 record, and the subject where the index has to follow."""
 
+_DELETE: Final = Script("""
+local subject = ''
+if redis.call('TYPE', KEYS[1]).ok == 'hash' then
+  subject = redis.call('HGET', KEYS[1], 'subject') or ''
+end
+if redis.call('DEL', KEYS[1]) == 0 then
+  return 0
+end
+return subject
+""")
+"""Returns 0 where there was nothing, and whose it was, as text, where there was."""
+
 _LIST: Final = Script("""
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
 local present = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not present or tonumber(present) < tonumber(ARGV[2]) then
   redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
@@ -81,8 +98,9 @@ end
 redis.call('PEXPIREAT', KEYS[1], redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
 return 1
 """)
-"""A record's key, and until when (ms) it is listed: never for a shorter time than before. The index expires
-with the last of them."""
+"""A record's key, until when (ms) it is listed, and what time it is. Takes off what is over.
+
+Nothing is listed for a shorter time than before, and the index expires with the last of them."""
 
 
 @final
@@ -167,8 +185,12 @@ class RedisStore(Store):
 
     def delete(self, key: str) -> bool:
         """See `Store.delete`."""
-        (deleted,) = self._link.ask(("DEL", self._prefix + key))
-        return bool(deleted)
+        if not _KEY.fullmatch(key):  # it may come from a form, and the prefix may begin other keys too
+            return False
+        subject = self._link.run(_DELETE, self._prefix + key)
+        if subject:
+            self._link.ask(("ZREM", self._index(subject.decode()), key))
+        return isinstance(subject, bytes)
 
     def list_subject(self, subject: str) -> Iterable[StoredSession]:
         """See `Store.list_subject`."""
@@ -196,7 +218,7 @@ class RedisStore(Store):
         return f"{self._prefix}subject:{subject}"
 
     def _list(self, subject: str, key: str, until: int) -> None:
-        self._link.run(_LIST, self._index(subject), key, until)
+        self._link.run(_LIST, self._index(subject), key, until, milliseconds(time.time()))
 
     def _records(self, keys: list[str]) -> Iterator[tuple[str, Record | None]]:
         for start in range(0, len(keys), _TOGETHER):

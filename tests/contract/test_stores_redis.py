@@ -239,10 +239,27 @@ def test_the_list_of_a_subject_lives_as_long_as_its_last_session_whatever_comes_
 def test_who_reads_a_list_removes_what_is_over(store: RedisStore, client: Redis) -> None:
     for key in (A, B):
         store.create(key, record())
-    store.delete(A)
+    client.delete(f"iron_wsgi:{A}")  # as the server does when its time is over
     assert client.zcard(f"iron_wsgi:subject:{ANNA}") == 2
     assert [session.key for session in store.list_subject(ANNA)] == [B]
     assert client.zcard(f"iron_wsgi:subject:{ANNA}") == 1
+
+
+def test_what_is_over_does_not_pile_up_in_a_list_that_nobody_reads(store: RedisStore, client: Redis) -> None:
+    for _ in range(20):
+        store.create(A, record())
+        store.delete(A)
+    assert client.exists(f"iron_wsgi:subject:{ANNA}") == 0
+    client.zadd(f"iron_wsgi:subject:{ANNA}", {"0" * 64: 1.0})  # long over
+    store.create(B, record())
+    assert client.zrange(f"iron_wsgi:subject:{ANNA}", 0, -1) in ([B], [B.encode()])
+
+
+def test_what_is_no_key_deletes_nothing(store: RedisStore, client: Redis) -> None:
+    """The prefix of the store may begin the names of other things, and a key may come from a form."""
+    client.set("iron_wsgi:revoked:all", "0")
+    assert not store.delete("revoked:all")
+    assert client.exists("iron_wsgi:revoked:all") == 1
 
 
 def test_a_list_of_many_sessions_is_complete(store: RedisStore) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import CookieOptions, SessionOptions
-from iron_wsgi.expiry import end_of, expiry, is_old, last_expiry, max_age
+from iron_wsgi.expiry import end_of, expiry, is_old, last_expiry, max_age, outgrows
 from iron_wsgi.revocation import MemoryRevocations
 from iron_wsgi.state import State
 from iron_wsgi.testing import FakeClock
@@ -116,7 +116,8 @@ def test_the_last_copy_is_the_one_that_ends_last_of_those_out_and_the_one_made_n
     assert last_expiry(_state(expires_at=NOW + 5), options) == NOW + 900
     assert last_expiry(_state(expires_at=NOW + 5000), options) == NOW + 5000
     assert last_expiry(_state(expires_at=NOW + 5, meta={"until": NOW + 7000.5}), options) == NOW + 7000.5
-    assert last_expiry(_state(expires_at=NOW + 5, meta={"ttl": 60, "until": NOW + 7}), options) == NOW + 60
+    assert last_expiry(_state(expires_at=NOW + 5, meta={"ttl": 60, "until": NOW + 7}), options) == NOW + 900
+    assert last_expiry(_state(expires_at=NOW + 5, meta={"life": 5000}), options) == NOW + 5000
     assert last_expiry(_state(expires_at=NOW + 5), options, NOW + 8000) == NOW + 8000
 
 
@@ -130,6 +131,17 @@ def test_under_an_absolute_timeout_no_copy_outlives_it() -> None:
 def test_of_what_may_live_for_ever_there_is_no_last_copy() -> None:
     assert last_expiry(_state(), _options()) is None
     assert last_expiry(_state(expires_at=NOW + 5), _options(ttl=0)) is None
+
+
+def test_what_lives_longer_than_the_ttl_says_so() -> None:
+    options = _watched()
+    assert not outgrows(_state(), options, NOW + 960)
+    assert outgrows(_state(), options, NOW + 960.1)
+    assert not outgrows(_state(meta={"life": 5000}), options, NOW + 5060)
+    assert outgrows(_state(meta={"life": 5000}), options, NOW + 5060.1)
+    assert not outgrows(_state(), options, None)
+    assert not outgrows(_state(), _options(), NOW + 9000)
+    assert not outgrows(_state(), _watched(absolute_timeout=9000), NOW + 9000)
 
 
 # ---- Max-Age ----

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Refused, SessionOptions, Unavailable
-from iron_wsgi.question import outlives_entries, refuse_revoked, revoke
+from iron_wsgi.question import refuse_revoked, revoke
 from iron_wsgi.revocation import Revocations
 from iron_wsgi.state import Retired, State
 from iron_wsgi.testing import FakeClock
@@ -117,16 +117,6 @@ def test_a_list_that_notes_no_single_sessions_lets_them_be_regenerated() -> None
     users = Users()
     assert revoke(Retired("abc", None, None, "8", NOW - 5), _options(revocations=users))
     assert not revoke(Retired("abc", None, None, "7", NOW - 5), _options(revocations=users))
-
-
-def test_an_entry_outlives_every_copy_but_one_that_lives_longer_than_a_ttl(clock: FakeClock) -> None:
-    options = _options(revocations=Users(), clock=clock, ttl=900)
-    assert not outlives_entries(NOW + 960, options)
-    assert outlives_entries(NOW + 960.1, options)
-    assert not outlives_entries(None, options)
-    assert not outlives_entries(NOW + 9000, _options(clock=clock, ttl=900))
-    bounded = _options(revocations=Users(), clock=clock, ttl=900, absolute_timeout=9000)
-    assert not outlives_entries(NOW + 9000, bounded)
 
 
 def test_of_two_that_end_a_session_at_once_one_alone_finds_it_alive(clock: FakeClock) -> None:

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, Refused, SessionOptions
+from iron_wsgi.engine import Engine
 from iron_wsgi.errors import RefusalReason
 from iron_wsgi.readers import Readers
 from iron_wsgi.revocation import MemoryRevocations
 from iron_wsgi.state import State
-from iron_wsgi.testing import FakeClock
+from iron_wsgi.stores import MemoryStore
+from iron_wsgi.testing import DictJar, FakeClock
 from iron_wsgi.vault import SealVault
 
 from .visitor import NOW, PASSWORD, sealed
@@ -99,8 +101,7 @@ def test_an_older_session_obeys_the_absolute_timeout(clock: FakeClock) -> None:
 def test_an_older_session_can_be_revoked_by_its_id_by_its_subject_and_with_all(clock: FakeClock) -> None:
     revocations = MemoryRevocations(clock=clock)
     vault = _vault(clock, Old(), revocations=revocations, subject="user")
-    sid = vault.load("old:anna").sid
-    revocations.revoke(sid)
+    revocations.revoke(vault.load("old:anna").meta["was"])
     with pytest.raises(Refused, match="revoked"):
         vault.load("old:anna")
     assert vault.load("old:bert").data == {"user": "bert"}
@@ -120,7 +121,7 @@ def test_the_id_of_an_older_session_is_made_of_what_it_holds_not_of_its_spelling
             return State(data={"user": value.strip("=")}, issued_at=NOW - 5)
 
     vault = _vault(clock, Lax(), revocations=MemoryRevocations(clock=clock))
-    sids = [vault.load(value).sid for value in ("anna", "anna=", "anna==", "bert")]
+    sids = [vault.load(value).meta["was"] for value in ("anna", "anna=", "anna==", "bert")]
     assert len(set(sids)) == 2
     assert len(sids[0]) == 32
     assert "anna" not in sids[0]
@@ -128,5 +129,36 @@ def test_the_id_of_an_older_session_is_made_of_what_it_holds_not_of_its_spelling
 
 def test_older_sessions_of_one_user_begun_at_other_times_have_other_ids(clock: FakeClock) -> None:
     revocations = MemoryRevocations(clock=clock)
-    sids = [_vault(clock, Old(age=age), revocations=revocations).load("old:anna").sid for age in (5, 6)]
+    sids = [
+        _vault(clock, Old(age=age), revocations=revocations).load("old:anna").meta["was"] for age in (5, 6)
+    ]
     assert sids[0] != sids[1]
+
+
+def test_two_visitors_with_the_same_older_cookie_never_share_a_session(clock: FakeClock) -> None:
+    store = MemoryStore(clock=clock)
+    vault = _vault(clock, Old(), revocations=MemoryRevocations(clock=clock), storage="store", store=store)
+    one, other = vault.load("old:anna"), vault.load("old:anna")
+    one.data["card"] = "4111"
+    for state in (one, other):
+        vault.dump(state, expires_at=NOW + 60)
+    assert other.data == {"user": "anna"}
+    assert one.sid != other.sid
+    assert len(store) == 2
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_an_older_cookie_ends_with_the_session_that_came_from_it(
+    clock: FakeClock, *, is_written: bool
+) -> None:
+    revocations = MemoryRevocations(clock=clock)
+    options = SessionOptions(
+        password=PASSWORD, cookie_name="s", clock=clock, accept=("flask",), revocations=revocations
+    )
+    engine = Engine(options, vault=lambda given: SealVault(given, readers={"flask": Old()}))
+    state = engine.open(DictJar({"s": "old:anna"}))
+    if is_written:
+        value = engine.commit(state, renew=True).cookies[0].value
+        state = engine.open(DictJar({"s": value}))
+    engine.destroy(state)
+    assert engine.open(DictJar({"s": "old:anna"})).refused == "revoked"

@@ -20,9 +20,7 @@ from iron_wsgi.engine import Engine
 from iron_wsgi.exchange import CookieExchange
 from iron_wsgi.ids import key_of
 from iron_wsgi.jars import WaitingJar
-from iron_wsgi.state import State
 from iron_wsgi.testing import DictJar, FakeClock
-from iron_wsgi.vault import SealVault
 
 from .shaky import ShakyStore
 from .visitor import NOW, PASSWORD, Use, Visitor, attributes, ends_at, lines, payload, sealed, sign_in, write
@@ -685,14 +683,3 @@ def test_where_no_cookie_can_be_set_any_more_a_save_changes_nothing_in_the_store
     with pytest.raises(HeadersAlreadySent):
         session.save()
     assert store.records == before
-
-
-def test_a_store_that_is_not_there_is_a_fault_of_the_options(clock: FakeClock) -> None:
-    """What the options forbid, for those who build options by other means."""
-    options = SessionOptions(
-        password=PASSWORD, cookie_name="s", clock=clock, storage="store", store=ShakyStore(clock)
-    )
-    object.__setattr__(options, "store", None)
-    engine = Engine(options, vault=SealVault)
-    with pytest.raises(ConfigError, match="storage='store' needs a store"):
-        engine.commit(State(data={"a": 1}, modified=True))
