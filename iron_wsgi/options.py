@@ -250,7 +250,7 @@ OPTIONS: tuple[Option, ...] = (
         "store",
         parsers.store,
         None,
-        "Where the server keeps sessions: a Store, or a URL such as sqlite:///sessions.db or redis://host.",
+        "Where sessions are with storage='store' or overflow='store': a Store, or a URL (redis://host).",
     ),
     Option(
         "revocations",

@@ -44,7 +44,7 @@ def _one(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, 
 def _several(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
     size = len(whole.header)
     if options.overflow != "chunk":
-        advice = "Store less, or set overflow='chunk'."
+        advice = "Store less, or set overflow='chunk' or overflow='store'."
         raise _too_large(whole, state, options, size=size, limit=MAX_COOKIE, advice=advice)
     room = MAX_COOKIE - len(_chunk(whole, 0, "").header)
     parts = [whole.value[start : start + room] for start in range(0, len(whole.value), room)]

@@ -152,6 +152,9 @@ class Sealer:
         if once is not None and not isinstance(once, Revocations):
             msg = "once must be a list of revocations, or None; for that of the sessions see Sealer.of()"
             raise ConfigError(msg)
+        if once is not None and type(once).revoke is Revocations.revoke:
+            msg = "this list of revocations notes no single sessions, and so no uses of seals either"
+            raise ConfigError(msg)
         self._passwords = Passwords.parse(password, seal_with=seal_with).derive(purpose)
         self._iterations = iterations
         self._clock = clock

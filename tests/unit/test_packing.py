@@ -44,7 +44,9 @@ def test_a_size_error_names_the_largest_keys_and_leaves_the_old_cookie_untouched
     assert visitor.value == before
     assert [key for key, _ in caught.value.largest] == ["b", "a", "d"]
     assert caught.value.largest[0][1] == len('{"b":""}') + 4000
-    assert "Store less, or set overflow='chunk'. Largest keys, in octets: 'b' 40" in str(caught.value)
+    assert "Store less, or set overflow='chunk' or overflow='store'. Largest keys, in octets: 'b' 40" in str(
+        caught.value
+    )
     assert "canary" not in str(caught.value)
 
 

@@ -60,7 +60,13 @@ class Command(BaseCommand):
         if session is not None and before is not None:
             msg = "--before is for --user and --all"
             raise CommandError(msg, returncode=2)
+        if "" in (user, session):
+            msg = "whose sessions? The argument is empty"
+            raise CommandError(msg, returncode=2)
         try:
+            if before is not None and before > conf.engine().now():
+                msg = "--before is in the future: sessions that are yet to begin would be over"
+                raise CommandError(msg, returncode=2)
             if session is not None:
                 done = _end(session)
             elif user is not None:
