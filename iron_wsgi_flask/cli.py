@@ -112,9 +112,11 @@ def sessions(*, subject: str, end: str | None) -> None:
     store = _store(_options())
     if store is None:
         _misuse("this application has no store: set IRON_SESSION_STORE. What is in cookies is listed nowhere")
+    if end == "":
+        _misuse("--end needs a handle, as this command lists them")
     found = _ask_store(lambda: store.sessions_of(subject))
     if end is not None:
-        ended = [session for session in found if end and session.key.startswith(end)]
+        ended = [session for session in found if session.key.startswith(end)]
         if len(ended) != 1:
             msg = f"{'several sessions have' if ended else 'no session has'} a handle that begins like this"
             raise click.ClickException(msg)

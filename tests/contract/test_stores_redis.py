@@ -255,6 +255,11 @@ def test_what_is_over_does_not_pile_up_in_a_list_that_nobody_reads(store: RedisS
     assert client.zrange(f"iron_wsgi:subject:{ANNA}", 0, -1) in ([B], [B.encode()])
 
 
+def test_a_url_is_no_client() -> None:
+    with pytest.raises(ConfigError, match="from_url"):
+        RedisStore("redis://localhost")  # type: ignore[arg-type]
+
+
 def test_what_is_no_key_deletes_nothing(store: RedisStore, client: Redis) -> None:
     """The prefix of the store may begin the names of other things, and a key may come from a form."""
     client.set("iron_wsgi:revoked:all", "0")

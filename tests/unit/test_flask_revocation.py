@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from iron_wsgi.revocation import MemoryRevocations, Revocations
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
-from iron_wsgi_flask import FlaskSession, IronSessionInterface
+from iron_wsgi_flask import FlaskSession, IronSessionInterface, session
 
 from .flask_site import Site, Use, lines, look_away, put
 from .visitor import PASSWORD, payload
@@ -349,3 +349,36 @@ def test_a_list_that_the_application_answers_from_its_table_of_users_ends_sessio
     assert site.visit(lambda _: str(current_user.get_id())).text == "7"
     changed_at["7"] = clock() + 1
     assert site.visit(lambda _: str(current_user.get_id())).text == "None"
+
+
+@pytest.mark.parametrize("name", [name for name, mode in MODES.items() if mode.has_list])
+def test_one_call_signs_out_everywhere_but_here(name: str) -> None:
+    shop = Shop(MODES[name])
+    shop.visit(sign_in)
+    here, elsewhere = shop.value, other_device(shop)
+    shop.visit(lambda session: session.end_others())
+    assert [shop.who(cookie) for cookie in (here, elsewhere)] == ["None", "None"]
+    assert shop.who(shop.value) == "7"
+
+
+def test_others_that_cannot_be_ended_are_a_503_and_this_one_was_saved() -> None:
+    class Down(Revocations):
+        def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
+            return not (sid is not None and issued_at and subject != "nobody")
+
+        def revoke_subject(self, subject: str, *, before: float | None = None) -> None:
+            raise ConnectionError(subject, before)
+
+    app = Flask(__name__)
+    app.session_interface = IronSessionInterface(PASSWORD, revocations=Down())
+
+    @app.post("/")
+    def end() -> str:
+        session["_user_id"] = "7"
+        session.end_others()
+        return "done"
+
+    response = app.test_client().post("/")
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    assert response.status_code == 503
+    assert cookie.startswith("session=Fe26.2*")

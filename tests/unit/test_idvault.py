@@ -1003,6 +1003,25 @@ def test_a_list_of_revocations_is_asked_and_told(shelf: Shelf, clock: FakeClock)
     assert read == [None, None]
 
 
+def test_a_session_that_was_revoked_while_the_request_ran_is_not_written(
+    shelf: Shelf, clock: FakeClock
+) -> None:
+    revocations = MemoryRevocations(clock=clock)
+    visitor = Visitor(clock, vault=IdVault(shelf, sign=SECRET), revocations=revocations, subject="user")
+    visitor.visit(write(user=7))
+    clock.advance(1)
+
+    def use(session: Session) -> None:
+        session["n"] = 1
+        revocations.revoke_subject("7")
+
+    record = shelf.only
+    assert visitor.ask(use).cookies == ()
+    assert shelf.only == record
+    revocations.revoke_subject("7", before=NOW)
+    assert record[1]["_iron"]["iat"] == NOW
+
+
 def test_ending_a_session_deletes_its_record(shelf: Shelf, clock: FakeClock) -> None:
     shelf.keep("a", _by_express())
     vault = _bound(shelf, clock)

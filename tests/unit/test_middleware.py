@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from wsgiref.simple_server import demo_app
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -32,6 +33,7 @@ from iron_wsgi import (
     unseal_data,
     with_iron_session,
 )
+from iron_wsgi.revocation import open_revocations
 from iron_wsgi.testing import FakeClock
 
 from .visitor import NEWER, OTHER, PASSWORD, sealed
@@ -886,3 +888,11 @@ def test_apply_session_gives_a_session_and_a_start_response_that_commits_it() ->
     assert (server.written, server.body) == (b"a", b"b")
     assert unseal_data(server.cookies["s"], password=PASSWORD) == {"user": 7}
     assert len(server.header("Set-Cookie")) == 1
+
+
+def test_what_the_urls_among_the_options_stand_for_can_be_asked_of_the_middleware() -> None:
+    app = IronSessionMiddleware(demo_app, password=PASSWORD, cookie_name="s", revocations="memory:")
+    assert app.options.revocations is open_revocations("memory:")
+    dependent = IronSessionMiddleware(demo_app, options=lambda _environ: app.options)
+    with pytest.raises(ConfigError, match="depend on the request"):
+        _ = dependent.options

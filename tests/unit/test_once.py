@@ -293,3 +293,18 @@ def test_the_middleware_makes_one(used: ShakyList, clock: FakeClock) -> None:
         sealer.consume(token)
     with pytest.raises(ConfigError, match="set the option revocations"):
         IronSessionMiddleware(app, password=PASSWORD, cookie_name="s").sealer("magic-link", once=True)
+
+
+@pytest.mark.parametrize("once", [True, "memory:"])
+def test_what_is_no_list_is_refused_when_the_sealer_is_made(once: Any) -> None:
+    with pytest.raises(ConfigError, match="once must be a list of revocations"):
+        Sealer(PASSWORD, purpose="x", once=once)
+
+
+def test_a_list_that_notes_no_uses_is_refused_when_the_sealer_is_made() -> None:
+    class Users(Revocations):
+        def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
+            return bool(sid and subject and issued_at)
+
+    with pytest.raises(ConfigError, match="notes no single sessions"):
+        Sealer(PASSWORD, purpose="x", once=Users())

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from iron_wsgi import Refused, Unavailable
+from iron_wsgi import InvalidSeal, Refused, Unavailable
 from iron_wsgi.outages import RETRY_AFTER, ask
 
 
@@ -61,3 +61,29 @@ def test_every_outage_is_logged_in_one_short_line(caplog: pytest.LogCaptureFixtu
 
 def test_a_visitor_is_asked_to_come_back_soon() -> None:
     assert 1 <= RETRY_AFTER <= 60
+
+
+def test_the_text_of_an_error_that_may_quote_what_was_asked_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise KeyError("CANARY")
+
+    with pytest.raises(Unavailable):
+        ask("store", fail)
+    assert "KeyError" in caplog.text
+    assert "CANARY" not in caplog.text
+
+
+def test_a_seal_that_somebodys_list_cannot_open_is_an_outage_and_other_errors_of_ours_are_meant() -> None:
+    def unseal() -> None:
+        raise InvalidSeal("broken")
+
+    with pytest.raises(Unavailable):
+        ask("store", unseal)
+
+    def refuse() -> None:
+        raise Refused("lost")
+
+    with pytest.raises(Refused):
+        ask("store", refuse)

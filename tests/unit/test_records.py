@@ -13,6 +13,7 @@ import pytest
 from iron_wsgi import Event, Passwords, Session, SessionConflict, Unavailable, seal
 from iron_wsgi.ids import key_of, subject_key_of
 from iron_wsgi.records import ATTEMPTS
+from iron_wsgi.revocation import MemoryRevocations
 from iron_wsgi.stores import Record
 from iron_wsgi.testing import FakeClock
 
@@ -530,6 +531,19 @@ def test_a_record_that_comes_and_goes_while_a_session_is_moved_does_not_stop_the
     visitor.visit(use)
     assert visitor.finds() == {"a": 0, "c": 2}
     assert len(store) == 1
+
+
+def test_when_the_last_copy_expires_is_the_later_of_what_two_writers_know(
+    visitor: Visitor, store: ShakyStore, clock: FakeClock
+) -> None:
+    visitor.options["revocations"] = MemoryRevocations(clock=clock)
+    visitor.visit(lambda session: (session.update(a=0), session.set_expiry(30 * DAY)))
+
+    def shorten(days: int) -> Use:
+        return lambda session: session.set_expiry(days * DAY)
+
+    visitor.visit(_meanwhile(visitor, shorten(2), then=shorten(1)))
+    assert _content(_record(store))["_iron"]["until"] == NOW + 30 * DAY
 
 
 # ---- what is gone stays gone ----

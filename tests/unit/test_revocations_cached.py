@@ -12,6 +12,8 @@ from iron_wsgi.errors import ConfigError, Refused
 from iron_wsgi.revocation import CachedRevocations, MemoryRevocations, Revocations
 from iron_wsgi.testing import FakeClock
 
+from .visitor import NOW
+
 
 class Asked(Revocations):
     """Another list, which notes how often it is asked, and fails as it is told to."""
@@ -246,3 +248,22 @@ def test_its_memory_is_in_no_repr(asked: Asked) -> None:
     revocations = cached(asked)
     revocations.revoke("the-id")
     assert "the-id" not in repr(revocations)
+
+
+def test_what_decides_about_a_write_is_never_answered_from_memory(clock: FakeClock) -> None:
+    inner = MemoryRevocations(clock=clock)
+    cached = CachedRevocations(inner, staleness=60, clock=clock)
+    assert not cached.is_revoked("a", "7", NOW - 5)
+    inner.revoke_subject("7", before=NOW)
+    assert not cached.is_revoked("a", "7", NOW - 5)
+    assert cached.is_revoked_now("a", "7", NOW - 5)
+
+
+def test_a_list_that_notes_no_single_sessions_is_believed() -> None:
+    class Users(Revocations):
+        def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
+            return bool(sid and subject and issued_at)
+
+    cached = CachedRevocations(Users(), staleness=60)
+    assert not cached.revoke("a")
+    assert not cached.is_revoked("a", None, 0)

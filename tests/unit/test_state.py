@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from iron_wsgi.state import State
+from iron_wsgi.codec import Decoded
+from iron_wsgi.state import Kept, Retired, State
 
 
 def _opened(data: dict[str, Any]) -> State:
@@ -84,3 +85,8 @@ def test_a_value_that_cannot_be_written_is_compared_by_what_it_shows() -> None:
     assert not state.is_changed()
     state.data["odd"].add(3)
     assert state.is_changed()
+
+
+def test_what_is_known_of_a_session_shows_neither_ids_nor_content() -> None:
+    secrets = (Kept(1, b"CANARY"), Retired("CANARY", "CANARY", 5.0, "CANARY"), Decoded({"a": "CANARY"}, {}))
+    assert "CANARY" not in repr(secrets)

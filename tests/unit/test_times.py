@@ -69,3 +69,9 @@ def test_a_day_and_the_longest_life_of_a_cookie() -> None:
     assert timedelta(days=1).total_seconds() == DAY
     assert timedelta(days=400).total_seconds() == FOREVER
     assert epoch(datetime(9999, 12, 31, 23, 59, 59)) == MAX_SECONDS - 1  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("moment", [1_800_000_000_000.0, True, "2026-11-21", None, float("nan")])
+def test_what_is_no_epoch_seconds_is_no_moment(moment: Any) -> None:
+    with pytest.raises(ConfigError, match="must be epoch seconds"):
+        milliseconds(moment)
