@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, TypeAlias, TypeVar, final
 
+from iron_wsgi.locks import Lock
 from iron_wsgi.times import Clock, milliseconds, now, seconds
 
 from .revocations import LONGEST, Revocations
@@ -59,7 +59,7 @@ class CachedRevocations(Revocations):
             OrderedDict()
         )  # what was not revoked, and when it was asked
         self._changes = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
         """See `Revocations.is_revoked`. That a session is not revoked may be as old as *staleness*."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final, final
 
 from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.locks import Lock
 from iron_wsgi.times import Clock, milliseconds, now
 
 from .revocations import LONGEST, Revocations
@@ -26,7 +26,7 @@ class MemoryRevocations(Revocations):
         self._ends: dict[str, float] = {}  # of sessions, by key: when the entry expires
         self._moments: dict[str, tuple[int, float]] = {}  # of subjects: before when (ms), and when it expires
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def is_revoked(self, sid: str, subject: str | None, issued_at: float) -> bool:
         """See `Revocations.is_revoked`."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, final
 
+from iron_wsgi.locks import Lock
 from iron_wsgi.times import Clock, now
 
 from .store import Record, Store, StoredSession
@@ -28,7 +28,7 @@ class MemoryStore(Store):
         self._records: dict[str, Record] = {}
         self._max_records = max_records
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def create(self, key: str, record: Record) -> bool:
         """See `Store.create`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import final
 
+from iron_wsgi.locks import Lock
 from iron_wsgi.times import Clock, now, seconds
 
 from .store import Record, Store, StoredSession
@@ -54,7 +54,7 @@ class TieredStore(Store):
         # has answered. A writer makes those of others invalid, before and after: otherwise a slow reader
         # could put back what was deleted or written over meanwhile.
         self._tickets: dict[str, object] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def create(self, key: str, record: Record) -> bool:
         """See `Store.create`."""

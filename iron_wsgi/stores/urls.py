@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar, final
 
 from iron_wsgi.errors import ConfigError, opaque
+from iron_wsgi.locks import Lock
 
 from .memory import MemoryStore
 from .store import Store
@@ -46,7 +46,7 @@ class Places(Generic[T]):
         """Open URLs by their schemes."""
         self._openers = openers
         self._opened: dict[str, T] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def open(self, url: str) -> T:
         """Return what is at *url*.

@@ -18,7 +18,7 @@ CORE, FLASK, DJANGO = PACKAGES = ("iron_wsgi", "iron_wsgi_flask", "iron_wsgi_dja
 # Imports point downwards: a module may import what stands on a lower line ...
 FLOORS: Final = (
     ("errors",),
-    ("ids", "keys", "merge", "outages", "payload", "times"),
+    ("ids", "keys", "locks", "merge", "outages", "payload", "times"),
     ("database", "passwords", "redis_link", "revocation.revocations", "seal", "stores.store"),
     ("revocation.cached", "revocation.memory", "revocation.redis", "revocation.sql"),
     ("stores.cache", "stores.memory", "stores.redis", "stores.sql", "stores.tiered"),
