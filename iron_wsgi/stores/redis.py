@@ -188,9 +188,12 @@ class RedisStore(Store):
         if not _KEY.fullmatch(key):  # it may come from a form, and the prefix may begin other keys too
             return False
         subject = self._link.run(_DELETE, self._prefix + key)
-        if subject:
-            self._link.ask(("ZREM", self._index(subject.decode()), key))
-        return isinstance(subject, bytes)
+        if not isinstance(subject, bytes):
+            return False
+        whose = subject.decode("ascii", "replace")
+        if _KEY.fullmatch(whose):  # others may have written there
+            self._link.ask(("ZREM", self._index(whose), key))
+        return True
 
     def list_subject(self, subject: str) -> Iterable[StoredSession]:
         """See `Store.list_subject`."""
