@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from iron_wsgi.locks import Lock
+from iron_wsgi.locks import Lock, _renew
 from iron_wsgi.stores import MemoryStore
 
 
@@ -44,6 +44,22 @@ def test_a_lock_that_was_held_at_a_fork_is_open_in_the_child_and_held_here() -> 
     with lock:
         assert _child_can_take(lock)
         assert lock._lock.locked()
+
+
+def test_a_lock_that_is_renewed_is_open_and_one_that_is_gone_is_none() -> None:
+    lock = Lock()
+    with lock:
+        _renew(lock)
+        with lock:
+            assert lock._lock.locked()
+        lock._lock.acquire()
+    _renew(None)
+
+
+def test_where_there_is_no_fork_there_are_locks_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
+    with Lock() as nothing:
+        assert nothing is None
 
 
 def test_what_has_a_lock_is_not_kept_alive_by_it() -> None:
