@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CookieExchange:
-    """One session's cookie in one HTTP exchange; implements `iron_wsgi.session.Exchange`."""
+    """One session's cookie in one HTTP exchange; implements `iron_wsgi.state.Exchange`."""
 
     __slots__ = ("_given_jar", "engine")
 
