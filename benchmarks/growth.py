@@ -7,9 +7,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from iron_wsgi import Passwords, Sealer, SealError, SessionOptions, generate_password, seal
+from iron_wsgi import Passwords, Sealer, SealError, SessionOptions, generate_password
 from iron_wsgi.errors import Refused
-from iron_wsgi.vault import SealVault
+from iron_wsgi.seals import seal
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .payloads import NOW, PASSWORD, SIZES, TTL, data_of, text_of
 from .report import Group, Line, Target

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from iron_wsgi import seal, seal_data, unseal_data
+from iron_wsgi import seal_data, unseal_data
+from iron_wsgi.seals import seal
 
 from . import floors
 from .payloads import NOW, PASSWORD, SIZES, TTL, data_of, text_of

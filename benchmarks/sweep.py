@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy import Engine, event, make_url, text
 
-from iron_wsgi.database import BATCH, engine_of
 from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.servers.database import BATCH, engine_of
 from iron_wsgi.stores.sql import SqlStore
 
 from .payloads import NOW

@@ -21,9 +21,12 @@ DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
 # Found beside this folder, wherever it is run from.
-from iron_wsgi import CookieOptions, cookies, options  # noqa: E402
-from iron_wsgi.options import OPTIONS, REQUIRED, Option, Options  # noqa: E402
-from iron_wsgi.payload import StrictJSON  # noqa: E402
+from iron_wsgi import CookieOptions  # noqa: E402
+from iron_wsgi.cookies import options as cookies  # noqa: E402
+from iron_wsgi.seals.payload import StrictJSON  # noqa: E402
+from iron_wsgi.sessions import option_table as options  # noqa: E402
+from iron_wsgi.sessions.option_table import OPTIONS, REQUIRED, Option  # noqa: E402
+from iron_wsgi.sessions.options import Options  # noqa: E402
 from iron_wsgi_django.conf import ACCEPTED, DEFAULT_SERIALIZER, ELSEWHERE, MIDDLEWARE_ONLY, NAMES  # noqa: E402
 from iron_wsgi_flask import IronSessionInterface  # noqa: E402
 from iron_wsgi_flask.config import KEYS, PREFIX  # noqa: E402

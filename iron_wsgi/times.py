@@ -18,6 +18,9 @@ FOREVER: Final = 34_560_000
 DAY: Final = 86_400
 """Seconds."""
 
+DEFAULT_TTL: Final = 14 * DAY
+"""Seconds a session lives where nothing else is said, as in iron-session 9."""
+
 Clock: TypeAlias = Callable[[], float]
 """A function that returns epoch seconds, as `time.time` does."""
 

@@ -30,7 +30,7 @@ def sealer(purpose: str, *, once: bool = False) -> Sealer:
         ImproperlyConfigured: A setting is unusable.
         ConfigError: There is no list to note in.
     """
-    return Sealer.of(_options(), purpose, once=once)
+    return _options().sealer(purpose, once=once)
 
 
 def store() -> Store | None:

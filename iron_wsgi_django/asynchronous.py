@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 
-from iron_wsgi.state import State
+from iron_wsgi.sessions.state import State
 
 from . import conf
 

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 
 from iron_wsgi import CookieJar, Outcome
-from iron_wsgi.engine import Engine
+from iron_wsgi.engine.engine import Engine
 from iron_wsgi.errors import opaque
-from iron_wsgi.events import notices
-from iron_wsgi.state import Retired, State
+from iron_wsgi.sessions.events import notices
+from iron_wsgi.sessions.state import Retired, State
 
 from . import conf, endings, keys
 from .asynchronous import AsynchronousHalf

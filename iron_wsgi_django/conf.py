@@ -16,13 +16,14 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from iron_wsgi import ConfigError, CookieOptions, Passwords, SessionOptions
-from iron_wsgi.cookies import did_you_mean
-from iron_wsgi.engine import Engine
-from iron_wsgi.options import OPTIONS
-from iron_wsgi.outages import ask
-from iron_wsgi.payload import Serializer, StrictJSON
-from iron_wsgi.readers import Reader
-from iron_wsgi.vault import SealVault, Vault
+from iron_wsgi.cookies.options import did_you_mean
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.seals.payload import Serializer, StrictJSON
+from iron_wsgi.servers.outages import ask
+from iron_wsgi.sessions.option_table import OPTIONS
+from iron_wsgi.sessions.vault import Vault
+from iron_wsgi.vaults.older_cookies import Reader
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .installed import OURS, middleware_of
 from .migration import DatabaseSessions, SignedCookies

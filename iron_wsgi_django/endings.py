@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from iron_wsgi.engine import Engine
-from iron_wsgi.expiry import last_expiry
-from iron_wsgi.outages import ask
-from iron_wsgi.seal import PREFIX
-from iron_wsgi.state import Retired, State
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.seals.seal import PREFIX
+from iron_wsgi.servers.outages import ask
+from iron_wsgi.sessions.expiry import last_expiry
+from iron_wsgi.sessions.state import Retired, State
 
 from . import conf
 from .jars import KeyJar

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.contrib.sessions.backends.base import SessionBase
 
 from iron_wsgi import CookieOptions
-from iron_wsgi.engine import Engine
-from iron_wsgi.state import State
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.sessions.state import State
 
 
 class Terms(NamedTuple):

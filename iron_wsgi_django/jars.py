@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, parse_cookie
 
 from iron_wsgi import CookieJar, HeadersAlreadySent, Outcome
-from iron_wsgi.jars import WaitingJar
+from iron_wsgi.wsgi.jars import WaitingJar
 
 
 @final

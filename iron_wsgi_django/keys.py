@@ -15,11 +15,11 @@ from typing import Final
 from django.http import parse_cookie
 
 from iron_wsgi import Refused
-from iron_wsgi import seal as fe26
-from iron_wsgi.codec import Codec
-from iron_wsgi.ids import MAX_ID
-from iron_wsgi.outages import ask
-from iron_wsgi.seal import PREFIX
+from iron_wsgi.seals import seal as fe26
+from iron_wsgi.seals.seal import PREFIX
+from iron_wsgi.servers.ids import MAX_ID
+from iron_wsgi.servers.outages import ask
+from iron_wsgi.vaults.codec import Codec
 
 from . import conf
 

@@ -18,9 +18,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import http_date
 
 from iron_wsgi import Cookie, Outcome, Unavailable
-from iron_wsgi.events import notices
-from iron_wsgi.jars import explain_loss, explain_secure
-from iron_wsgi.outages import RETRY_AFTER
+from iron_wsgi.servers.outages import RETRY_AFTER
+from iron_wsgi.sessions.events import notices
+from iron_wsgi.wsgi.jars import explain_loss, explain_secure
 
 from . import keys
 from .backend import SessionStore

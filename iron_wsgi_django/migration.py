@@ -15,8 +15,8 @@ from django.db import DatabaseError, InterfaceError
 from django.utils.module_loading import import_string
 
 from iron_wsgi import ConfigError, CookieJar, Refused, Unavailable
-from iron_wsgi.seal import PREFIX, SKEW
-from iron_wsgi.state import State
+from iron_wsgi.seals.seal import PREFIX, SKEW
+from iron_wsgi.sessions.state import State
 
 SALT: Final = "django.contrib.sessions.backends.signed_cookies"
 
@@ -29,7 +29,7 @@ class SignedCookies:
     """Reads what ``django.contrib.sessions.backends.signed_cookies`` wrote.
 
     Under the keys, the serializer and the lifetime that it would use; a session's own expiry ends it earlier,
-    not later. Implements `iron_wsgi.vault.Reader`.
+    not later. Implements `iron_wsgi.vaults.older_cookies.Reader`.
     """
 
     def __init__(self, age: int) -> None:
@@ -37,7 +37,7 @@ class SignedCookies:
         self._age = age
 
     def read(self, value: str, /, *, at: float) -> State:
-        """Return the session of a cookie that Django signed. See `iron_wsgi.vault.Reader.read`."""
+        """Return the session of a cookie that Django signed. See `Reader.read`."""
         try:
             serializer = import_string(settings.SESSION_SERIALIZER)
             data = signing.loads(value, salt=SALT, serializer=serializer)
@@ -58,7 +58,7 @@ class DatabaseSessions:
     """Reads what ``django.contrib.sessions.backends.db`` (or ``cached_db``) keeps under a key.
 
     The row is left alone: requests that are under way bring the old cookie too. Implements
-    `iron_wsgi.vault.Reader`.
+    `iron_wsgi.vaults.older_cookies.Reader`.
     """
 
     def __init__(self, age: int) -> None:
@@ -66,7 +66,7 @@ class DatabaseSessions:
         self._age = age
 
     def read(self, value: str, /, *, at: float) -> State:
-        """Return the session of a row. See `iron_wsgi.vault.Reader.read`.
+        """Return the session of a row. See `Reader.read`.
 
         Raises:
             ConfigError: The application with the table is not installed.

@@ -8,8 +8,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from django.db.models.functions import Greatest
 
 from iron_wsgi import Refused
-from iron_wsgi.ids import key_of, subject_key_of
 from iron_wsgi.revocation import LONGEST, Revocations
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.times import Clock, milliseconds, now
 
 from .rows import Rows

@@ -16,7 +16,7 @@ from django.http import HttpResponse
 from django.test import client as django_client
 
 from iron_wsgi import Outcome
-from iron_wsgi.cookies import chunk_name
+from iron_wsgi.cookies.cookie import chunk_name
 
 from .conf import has_own_middleware
 from .installed import has_our_engine

@@ -15,10 +15,10 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from iron_wsgi import IronError, SessionOptions, generate_password
-from iron_wsgi.ids import key_of
-from iron_wsgi.inspection import inspect
-from iron_wsgi.outages import ask
+from iron_wsgi.cli.inspection import inspect
 from iron_wsgi.revocation import MemoryRevocations, Revocations
+from iron_wsgi.servers.ids import key_of
+from iron_wsgi.servers.outages import ask
 from iron_wsgi.stores import MemoryStore, Store
 from iron_wsgi.times import epoch, now
 

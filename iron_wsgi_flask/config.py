@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, fin
 from urllib.parse import quote
 
 from iron_wsgi import ConfigError, CookieOptions, Event, Passwords, SessionOptions, generate_password
-from iron_wsgi.cookies import did_you_mean
-from iron_wsgi.engine import Engine
+from iron_wsgi.cookies.options import did_you_mean
+from iron_wsgi.engine.engine import Engine
 from iron_wsgi.errors import opaque
-from iron_wsgi.options import OPTIONS
-from iron_wsgi.payload import Serializer, StrictJSON
+from iron_wsgi.seals.payload import Serializer, StrictJSON
+from iron_wsgi.sessions.option_table import OPTIONS
 from iron_wsgi.stores import MemoryStore
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .login import follow_flask_login
 from .migration import FlaskCookie
@@ -27,12 +27,12 @@ from .signals import BY_KIND
 if TYPE_CHECKING:
     from flask import Flask
 
-    from iron_wsgi.events import EventHook, EventKind
-    from iron_wsgi.options import OnConflict, OnOutage, Overflow, Storage, Subject
     from iron_wsgi.revocation import Revocations
+    from iron_wsgi.sessions.events import EventHook, EventKind
+    from iron_wsgi.sessions.option_table import OnConflict, OnOutage, Overflow, Storage, Subject
+    from iron_wsgi.sessions.vault import Vault
     from iron_wsgi.stores import Store
     from iron_wsgi.times import Clock
-    from iron_wsgi.vault import Vault
 
 PREFIX: Final = "IRON_SESSION_"
 SECRET_KEY: Final = "secret-key"

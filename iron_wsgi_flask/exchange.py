@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, final
 
 from iron_wsgi import ConfigError, CookieOptions, CookieTooLarge, Outcome, Unavailable
-from iron_wsgi.exchange import CookieExchange
-from iron_wsgi.jars import WaitingJar
-from iron_wsgi.state import State
+from iron_wsgi.engine.exchange import CookieExchange
+from iron_wsgi.sessions.state import State
 from iron_wsgi.times import FOREVER, epoch
+from iron_wsgi.wsgi.jars import WaitingJar
 
 from .outages import SessionUnavailable
 from .session import FlaskSession
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from flask import Flask
     from typing_extensions import Unpack
 
-    from iron_wsgi.engine import Engine
-    from iron_wsgi.options import Options
+    from iron_wsgi.engine.engine import Engine
+    from iron_wsgi.sessions.options import Options
 
     from .config import Built
     from .interface import IronSessionInterface

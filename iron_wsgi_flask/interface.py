@@ -13,8 +13,8 @@ from flask.sessions import SessionInterface, SessionMixin
 
 from iron_wsgi import CookieOptions, Outcome, Passwords, Sealer, SessionOptions, Unavailable
 from iron_wsgi.errors import opaque
-from iron_wsgi.events import notices
-from iron_wsgi.jars import explain_loss, explain_secure
+from iron_wsgi.sessions.events import notices
+from iron_wsgi.wsgi.jars import explain_loss, explain_secure
 
 from .config import AppConfig, attributes_of, check_arguments, serializer_of
 from .exchange import FlaskExchange
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
     from werkzeug.datastructures import Headers
 
-    from iron_wsgi.passwords import Password
-    from iron_wsgi.payload import Serializer
+    from iron_wsgi.seals.passwords import Password
+    from iron_wsgi.seals.payload import Serializer
 
     from .config import FlaskOptions, SerializerName
 
@@ -197,7 +197,7 @@ class IronSessionInterface(SessionInterface):
             ConfigError: The application has no password; or no list to note in.
         """
         options = self.options(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
-        return Sealer.of(options, purpose, once=once)
+        return options.sealer(purpose, once=once)
 
     def regenerate(self, session: SessionMixin) -> None:
         """Give *session* a new id and time of issue; its data stay. Flask-Session's name for it."""

@@ -8,8 +8,8 @@ from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadData
 
 from iron_wsgi import Refused
-from iron_wsgi.seal import SKEW
-from iron_wsgi.state import State
+from iron_wsgi.seals.seal import SKEW
+from iron_wsgi.sessions.state import State
 
 from .serializer import TaggedJSON
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class FlaskCookie:
     """Reads what Flask's own session interface wrote, under the keys and the lifetime that it would use.
 
-    Implements `iron_wsgi.vault.Reader`.
+    Implements `iron_wsgi.vaults.older_cookies.Reader`.
     """
 
     def __init__(self, app: Flask, serializer: TaggedJSON) -> None:
@@ -31,7 +31,7 @@ class FlaskCookie:
         self._interface.serializer = serializer
 
     def read(self, value: str, /, *, at: float) -> State:
-        """Return the session of a cookie that Flask signed. See `iron_wsgi.vault.Reader.read`."""
+        """Return the session of a cookie that Flask signed. See `Reader.read`."""
         signer = self._interface.get_signing_serializer(self._app)
         if signer is None:
             raise Refused("invalid")

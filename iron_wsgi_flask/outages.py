@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 from werkzeug.exceptions import ServiceUnavailable
 
 from iron_wsgi import Unavailable
-from iron_wsgi.outages import RETRY_AFTER
+from iron_wsgi.servers.outages import RETRY_AFTER
 
 if TYPE_CHECKING:
     from flask.wrappers import Response

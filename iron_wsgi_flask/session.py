@@ -14,7 +14,7 @@ from iron_wsgi.times import FOREVER
 from .outages import SessionUnavailable
 
 if TYPE_CHECKING:
-    from iron_wsgi.state import State
+    from iron_wsgi.sessions.state import State
 
     from .exchange import FlaskExchange
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from blinker import NamedSignal, Namespace
 
-from iron_wsgi.events import EventKind
+from iron_wsgi.sessions.events import EventKind
 
 _signals = Namespace()
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, TypeAlias, TypeVar, final
 
-from iron_wsgi.locks import Lock
+from iron_wsgi.servers.locks import Lock
 from iron_wsgi.times import Clock, milliseconds, now, seconds
 
 from .revocations import LONGEST, Revocations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from iron_wsgi.ids import key_of, subject_key_of
-from iron_wsgi.locks import Lock
+from iron_wsgi.servers.ids import key_of, subject_key_of
+from iron_wsgi.servers.locks import Lock
 from iron_wsgi.times import Clock, milliseconds, now
 
 from .revocations import LONGEST, Revocations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, final
 
 from iron_wsgi.errors import Refused
-from iron_wsgi.ids import key_of, subject_key_of
-from iron_wsgi.redis_link import RedisClient, RedisLink, Script, connect, last_millisecond
+from iron_wsgi.servers.ids import key_of, subject_key_of
+from iron_wsgi.servers.redis_link import RedisClient, RedisLink, Script, connect, last_millisecond
 from iron_wsgi.times import Clock, milliseconds, now
 
 from .revocations import LONGEST, Revocations
@@ -109,7 +109,7 @@ class RedisRevocations(Revocations):
         replicas: int = 0,
         clock: Clock | None = None,
     ) -> RedisRevocations:
-        """Keep the list at a URL, as `iron_wsgi.redis_link.connect` reads it."""
+        """Keep the list at a URL, as `iron_wsgi.servers.redis_link.connect` reads it."""
         return cls(connect(url), prefix=prefix, replicas=replicas, clock=clock)
 
     def initialize(self) -> None:

@@ -20,9 +20,9 @@ from sqlalchemy import (
     select,
 )
 
-from iron_wsgi.database import Database, engine_of
 from iron_wsgi.errors import Refused
-from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.servers.database import Database, engine_of
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.times import Clock, milliseconds, now
 
 from .revocations import LONGEST, Revocations

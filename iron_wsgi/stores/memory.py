@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, final
 
-from iron_wsgi.locks import Lock
+from iron_wsgi.servers.locks import Lock
 from iron_wsgi.times import Clock, now
 
 from .store import Record, Store, StoredSession

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 from redis.exceptions import ResponseError
 
-from iron_wsgi.redis_link import RedisClient, RedisLink, Script, connect, last_millisecond
+from iron_wsgi.servers.redis_link import RedisClient, RedisLink, Script, connect, last_millisecond
 from iron_wsgi.times import DAY, MAX_SECONDS, milliseconds
 
 from .store import Record, Store, StoredSession
@@ -137,7 +137,7 @@ class RedisStore(Store):
 
     @classmethod
     def from_url(cls, url: str, *, prefix: str = "iron_wsgi:", replicas: int = 0) -> RedisStore:
-        """Keep sessions at a URL, as `iron_wsgi.redis_link.connect` reads it."""
+        """Keep sessions at a URL, as `iron_wsgi.servers.redis_link.connect` reads it."""
         return cls(connect(url), prefix=prefix, replicas=replicas)
 
     def create(self, key: str, record: Record) -> bool:

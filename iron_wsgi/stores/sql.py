@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from iron_wsgi.database import Database, engine_of
+from iron_wsgi.servers.database import Database, engine_of
 from iron_wsgi.times import Clock, milliseconds, now
 
 from .store import Record, Store, StoredSession

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import final
 
-from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.servers.ids import key_of, subject_key_of
 
 
 @final
@@ -18,7 +18,7 @@ class Record:
     Attributes:
         value: The sealed session: ASCII text.
         version: Tells one writing from another; an integer below 2^53, chosen by whoever writes.
-        subject: Whose session it is, as `iron_wsgi.ids.subject_key_of` names him; empty for nobody's.
+        subject: Whose session it is, as `iron_wsgi.servers.ids.subject_key_of` names him; empty for nobody's.
         created_at: Epoch seconds at which the session began.
         written_at: Epoch seconds of this writing.
         expires_at: Epoch seconds from which on the record is gone; None for never.

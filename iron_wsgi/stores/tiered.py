@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import final
 
-from iron_wsgi.locks import Lock
+from iron_wsgi.servers.locks import Lock
 from iron_wsgi.times import Clock, now, seconds
 
 from .store import Record, Store, StoredSession

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar, final
 
 from iron_wsgi.errors import ConfigError, opaque
-from iron_wsgi.locks import Lock
+from iron_wsgi.servers.locks import Lock
 
 from .memory import MemoryStore
 from .store import Store

@@ -9,7 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Final
 
-from iron_wsgi.ids import key_of
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.stores import Store
 
 from .clock import FakeClock

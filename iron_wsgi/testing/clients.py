@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, final
 
-from iron_wsgi.cookies import MAX_COOKIE
+from iron_wsgi.cookies.cookie import MAX_COOKIE
+from iron_wsgi.cookies.outcome import Outcome
+from iron_wsgi.engine.session import Session
 from iron_wsgi.errors import HeadersAlreadySent
-from iron_wsgi.middleware import get_iron_session
-from iron_wsgi.outcome import Outcome
-from iron_wsgi.session import Session
+from iron_wsgi.wsgi.middleware import get_iron_session
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from typing_extensions import Unpack
 
-    from iron_wsgi.options import Options, SessionOptions
+    from iron_wsgi.sessions.options import Options, SessionOptions
 
 
 @final

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from iron_wsgi.cookies import Cookie, CookieJar, CookieOptions, deletion
+from iron_wsgi.cookies.cookie import Cookie, deletion
+from iron_wsgi.cookies.jar import CookieJar
+from iron_wsgi.cookies.options import CookieOptions
+from iron_wsgi.cookies.outcome import HeaderList, Outcome
 from iron_wsgi.errors import HeadersAlreadySent
-from iron_wsgi.middleware import get_iron_session
-from iron_wsgi.outcome import HeaderList, Outcome
-from iron_wsgi.passwords import generate_password
+from iron_wsgi.seals.passwords import generate_password
+from iron_wsgi.wsgi.middleware import get_iron_session
 
 from .promise import same
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record, Store
 from iron_wsgi.times import milliseconds
 

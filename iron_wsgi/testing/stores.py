@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from iron_wsgi.ids import key_of
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.stores import Record, Store, StoredSession
 from iron_wsgi.times import DAY, FOREVER
 

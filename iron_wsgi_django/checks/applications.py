@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as Advice
 from django.db.models import CharField
 
-from iron_wsgi.cookies import MAX_COOKIE
+from iron_wsgi.cookies.cookie import MAX_COOKIE
 from iron_wsgi_django.installed import OURS, is_a, middleware_of
 
 from .given import given

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from iron_wsgi import Passwords, SealError
-from iron_wsgi.seal import VERSION_MARK, parse, seal_from_parts, unseal_at
-from iron_wsgi.sealer import password_for
+from iron_wsgi.seals.seal import VERSION_MARK, parse, seal_from_parts, unseal_at
+from iron_wsgi.seals.sealer import password_for
 
 OLD: Final = "n0XrT5yKb2Vw8LqZc7HmD4sJf1GpUeA3-iRk6Oz9tYx"
 NEW: Final = "Wq3-eR7tYu1iOp5aSd9fGh2jKl6zXc0vBn4mQ8wEr_T"

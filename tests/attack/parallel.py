@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from iron_wsgi import Session, SessionOptions
-from iron_wsgi.engine import Engine
-from iron_wsgi.exchange import CookieExchange
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.engine.exchange import CookieExchange
 from iron_wsgi.testing import DictJar
 
 from .seals import OLD

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from iron_wsgi import Refused, SessionOptions
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 from tests.interop import forge
 
 OLD: Final = forge.OLD

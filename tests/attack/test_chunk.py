@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import CookieTooLarge, Session
-from iron_wsgi.engine import MAX_CHUNKS
+from iron_wsgi.engine.engine import MAX_CHUNKS
 from tests.interop import forge
 
 from .seals import NOW, forged

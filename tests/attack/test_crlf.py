@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iron_wsgi import ConfigError, Cookie, CookieOptions, SessionOptions
-from iron_wsgi.cookies import deletion
+from iron_wsgi.cookies.cookie import deletion
 
 from .seals import OLD, forged
 from .site import Browser, environ, page, serve, sessions

@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template import Context, Engine
 
 from iron_wsgi import HeadersAlreadySent, unseal_data
-from iron_wsgi.events import notices
+from iron_wsgi.sessions.events import notices
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_django.middleware import SessionMiddleware
 from tests.unit.django_site import NAME, OURS, STOCK, Site, at_once

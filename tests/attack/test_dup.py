@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Event
-from iron_wsgi.candidates import MAX_CANDIDATES
-from iron_wsgi.engine import Engine
-from iron_wsgi.state import State
+from iron_wsgi.cookies.candidates import MAX_CANDIDATES
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import DictJar
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .seals import NEW, NOW, OLD, OTHER, forged, milliseconds, settings
 from .site import Answer, environ, page, serve, sessions

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ExpiredSeal, InvalidSeal, Sealer, unseal_data
-from iron_wsgi.seal import parse, unseal_at
-from iron_wsgi.state import State
+from iron_wsgi.seals.seal import parse, unseal_at
+from iron_wsgi.sessions.state import State
 
 from .seals import NOW, OLD, OTHER, SKEW, TTL, forged, milliseconds, vault, verdict
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from iron_wsgi import InvalidSeal
-from iron_wsgi.seal import KeyPair, parse, seal_at, unseal_at
-from iron_wsgi.state import State
+from iron_wsgi.seals.seal import KeyPair, parse, seal_at, unseal_at
+from iron_wsgi.sessions.state import State
 from tests.interop import forge
 
 from .mutants import field_mutants

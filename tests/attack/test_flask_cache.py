@@ -11,7 +11,7 @@ from flask import Response, flash, get_flashed_messages, render_template_string,
 from flask.sessions import SecureCookieSessionInterface
 
 from iron_wsgi import HeadersAlreadySent
-from iron_wsgi.events import notices
+from iron_wsgi.sessions.events import notices
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_flask import FlaskSession, IronSessionInterface, session
 from tests.unit.flask_site import ERRORS, Site, Use, look_away

@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 
 from iron_wsgi import Session
-from iron_wsgi.ids import key_of
 from iron_wsgi.revocation.redis import RedisRevocations
 from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.stores.redis import RedisStore
 from iron_wsgi.stores.sql import SqlStore
 from tests.interop import forge

@@ -25,14 +25,14 @@ from iron_wsgi import (
     Session,
     SessionOptions,
     get_iron_session,
-    seal,
     seal_data,
     unseal_data,
 )
-from iron_wsgi.engine import Engine
-from iron_wsgi.events import notices
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.seals import seal
+from iron_wsgi.sessions.events import notices
 from iron_wsgi.testing import DictJar
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .seals import NOW, forged, milliseconds
 from .site import Browser, environ, page, serve, sessions

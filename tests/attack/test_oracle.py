@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 import pytest
 
 import iron_wsgi
-import iron_wsgi.seal
+import iron_wsgi.seals.seal
 from iron_wsgi import InvalidSeal, Sealer, SealError
-from iron_wsgi.seal import parse, unseal_at
+from iron_wsgi.seals.seal import parse, unseal_at
 from tests.interop import forge
 
 from .seals import NEW, NOW, OLD, OTHER, forged, milliseconds, vault, verdict
@@ -84,10 +84,10 @@ class Trap:
 def test_a_wrong_mac_reaches_no_cipher_no_base64_and_no_json(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(iron_wsgi.seal, "Cipher", trap)
-    monkeypatch.setattr(iron_wsgi.seal, "_decode", trap)
-    monkeypatch.setattr(iron_wsgi.seal, "_expires_at", trap)
-    monkeypatch.setattr(iron_wsgi.seal, "encryption_key", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "Cipher", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "_decode", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "_expires_at", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "encryption_key", trap)
     assert verdict(WRONG[how], vault(serializer=Trap())) == "invalid"
     with pytest.raises(AssertionError, match="behind the MAC"):
         verdict(GOOD, vault(serializer=Trap()))
@@ -97,14 +97,14 @@ def test_a_wrong_mac_reaches_no_cipher_no_base64_and_no_json(
 def test_each_of_those_traps_stands_on_the_way_of_a_good_seal(
     spied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(iron_wsgi.seal, spied, trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, spied, trap)
     with pytest.raises(AssertionError, match="behind the MAC"):
         verdict(GOOD, vault())
 
 
 def test_an_authentic_seal_that_is_over_is_not_decrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     over = forged({"user": 1}, expiration="1")
-    monkeypatch.setattr(iron_wsgi.seal, "Cipher", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "Cipher", trap)
     assert verdict(over, vault(serializer=Trap())) == "expired"
 
 
@@ -146,13 +146,13 @@ def test_a_wrong_password_and_a_wrong_octet_look_alike() -> None:
 
 def test_only_the_password_that_a_seal_names_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
-    real = iron_wsgi.seal.integrity_key
+    real = iron_wsgi.seals.seal.integrity_key
 
     def spy(key: Any, salt: bytes, iterations: Any) -> bytes:
         tried.append(key)
         return real(key, salt, iterations)
 
-    monkeypatch.setattr(iron_wsgi.seal, "integrity_key", spy)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "integrity_key", spy)
     both = vault(password={1: OLD, 2: NEW})
     assert verdict(WRONG["another password"], both) == "invalid"
     assert verdict(forged({}, password_id="3"), both) == "unknown-password"
@@ -186,13 +186,13 @@ def test_no_secret_is_compared_in_a_time_that_depends_on_it() -> None:
 
 def test_the_mac_is_compared_by_the_constant_time_function_as_octets(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[tuple[type, type]] = []
-    real = iron_wsgi.seal.hmac.compare_digest
+    real = iron_wsgi.seals.seal.hmac.compare_digest
 
     def spy(one: Any, other: Any) -> bool:
         compared.append((type(one), type(other)))
         return real(one, other)
 
-    monkeypatch.setattr(iron_wsgi.seal.hmac, "compare_digest", spy)
+    monkeypatch.setattr(iron_wsgi.seals.seal.hmac, "compare_digest", spy)
     for text in (GOOD, *WRONG.values()):
         verdict(text, vault())
     assert set(compared) == {(bytes, bytes)}

@@ -6,10 +6,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-import iron_wsgi.keys
-import iron_wsgi.seal
-import iron_wsgi.vault
-from iron_wsgi.vault import MAX_VALUE
+import iron_wsgi.seals.keys
+import iron_wsgi.seals.seal
+import iron_wsgi.vaults.seal_vault
+from iron_wsgi.vaults.seal_vault import MAX_VALUE
 
 from .seals import forged, vault, verdict
 from .site import environ, page, serve, sessions
@@ -24,11 +24,11 @@ def trap(*_: object, **__: object) -> NoReturn:
 @pytest.fixture
 def _only_the_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any work on the text of a value fails the test."""
-    monkeypatch.setattr(iron_wsgi.vault, "unquote", trap)
-    monkeypatch.setattr(iron_wsgi.seal, "parse", trap)
-    monkeypatch.setattr(iron_wsgi.seal, "unseal_at", trap)
-    monkeypatch.setattr(iron_wsgi.keys, "_derive", trap)
-    monkeypatch.setattr(iron_wsgi.seal.base64, "urlsafe_b64decode", trap)
+    monkeypatch.setattr(iron_wsgi.vaults.seal_vault, "unquote", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "parse", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "unseal_at", trap)
+    monkeypatch.setattr(iron_wsgi.seals.keys, "_derive", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal.base64, "urlsafe_b64decode", trap)
 
 
 def test_the_cap_is_sixteen_kibibytes_to_the_character() -> None:

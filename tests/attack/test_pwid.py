@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, Passwords, Sealer, UnknownPassword, unseal_data
-from iron_wsgi.events import notices
+from iron_wsgi.sessions.events import notices
 
 from .seals import NEW, NOW, OLD, OTHER, forged, settings, vault, verdict
 from .site import environ, page, serve, sessions

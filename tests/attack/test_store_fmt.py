@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from cachelib import FileSystemCache, SimpleCache
 
-from iron_wsgi.ids import key_of
 from iron_wsgi.revocation.redis import RedisRevocations
 from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.stores import Store
 from iron_wsgi.stores.cache import CacheStore
 from iron_wsgi.stores.redis import RedisStore

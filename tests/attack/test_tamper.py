@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from iron_wsgi import Refused, Sealer, SealError, SessionOptions
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from . import mutants
 from .mutants import LONG, MIDDLE, NOW, PASSWORDS, SHORT, Opened, Tally, byte_mutants, slips

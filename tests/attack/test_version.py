@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Sealer, SessionOptions, seal_data, unseal_data
-from iron_wsgi.state import FLASH_KEY, State
+from iron_wsgi.sessions.state import FLASH_KEY, State
 
 from .mutants import MARKS
 from .seals import NOW, OLD, forged, vault, verdict

@@ -14,8 +14,8 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from iron_wsgi import HeadersAlreadySent, Session, apply_session, session_from
-from iron_wsgi.events import notices
-from iron_wsgi.state import State
+from iron_wsgi.sessions.events import notices
+from iron_wsgi.sessions.state import State
 
 from .seals import OLD, forged
 from .site import VALIDATORS, Browser, Validator, checked, environ, serve, sessions

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from iron_wsgi.database import engine_of
 from iron_wsgi.errors import ConfigError
 from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.servers.database import engine_of
 from iron_wsgi.stores import Record
 from iron_wsgi.stores.sql import SqlStore
 from tests.services.databases import execute, programs

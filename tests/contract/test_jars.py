@@ -6,7 +6,7 @@ from werkzeug.test import create_environ
 from werkzeug.wrappers import Request, Response
 
 from iron_wsgi import CookieJar, EnvironJar, WerkzeugJar
-from iron_wsgi.outcome import HeaderList
+from iron_wsgi.cookies.outcome import HeaderList
 from iron_wsgi.testing import DictJar, JarContract
 
 Pairs = Sequence[tuple[str, str]]

@@ -10,9 +10,9 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from iron_wsgi.errors import Refused
-from iron_wsgi.ids import key_of, subject_key_of
 from iron_wsgi.revocation import LONGEST, Revocations
 from iron_wsgi.revocation.redis import RedisRevocations
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.testing import FakeClock, RevocationsContract
 
 if TYPE_CHECKING:

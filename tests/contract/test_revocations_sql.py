@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from iron_wsgi.database import BATCH, engine_of
 from iron_wsgi.errors import Refused
-from iron_wsgi.ids import key_of
 from iron_wsgi.revocation import LONGEST, Revocations
 from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.servers.database import BATCH, engine_of
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.testing import FakeClock, RevocationsContract
 from tests.services.databases import Statements, engine_of_an_application, execute, plan
 

@@ -15,8 +15,8 @@ from redis.sentinel import Sentinel
 
 from iron_wsgi import seal_data
 from iron_wsgi.errors import ConfigError
-from iron_wsgi.ids import key_of, subject_key_of
 from iron_wsgi.revocation.redis import RedisRevocations
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record, Store
 from iron_wsgi.stores.redis import RedisStore
 from iron_wsgi.testing import AtomicStoreContract, FakeClock

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from iron_wsgi import SessionOptions, generate_password, get_iron_session
-from iron_wsgi.database import BATCH, engine_of
-from iron_wsgi.ids import key_of
+from iron_wsgi.servers.database import BATCH, engine_of
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.stores import Record, Store
 from iron_wsgi.stores.sql import SqlStore
 from iron_wsgi.testing import AtomicStoreContract, DictJar, FakeClock

@@ -82,7 +82,7 @@ def _notices() -> list[str]:
     """Return what the code logs once per process and cause; three dots stand for what is filled in."""
     return [
         _text(node.args[2])
-        for file in ROOT.glob("iron_wsgi*/*.py")
+        for file in ROOT.glob("iron_wsgi*/**/*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "notices.say"
     ]

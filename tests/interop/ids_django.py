@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from redis import Redis
 
-from iron_wsgi.idvault import IdVault
+from iron_wsgi import IdVault
 from tests.servers.django_site import set_up
 
 

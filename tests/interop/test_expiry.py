@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from iron_wsgi import seal as fe26
-from iron_wsgi.sealer import DEFAULT_TTL, seal_data, unseal_data
+from iron_wsgi.seals import seal as fe26
+from iron_wsgi.seals.sealer import seal_data, unseal_data
+from iron_wsgi.times import DEFAULT_TTL
 
 from .forge import OLD
 from .payloads import text_of

@@ -22,8 +22,7 @@ from urllib.request import Request
 import pytest
 from redis import Redis
 
-from iron_wsgi import IronSessionMiddleware, get_iron_session, session_from
-from iron_wsgi.idvault import IdVault
+from iron_wsgi import IdVault, IronSessionMiddleware, get_iron_session, session_from
 from iron_wsgi.testing import DictJar
 from iron_wsgi_flask import IronSessionInterface
 from tests.parts import program

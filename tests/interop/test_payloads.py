@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from iron_wsgi import seal as fe26
 from iron_wsgi import seal_data, unseal_data
-from iron_wsgi.payload import StrictJSON
+from iron_wsgi.seals import seal as fe26
+from iron_wsgi.seals.payload import StrictJSON
 
 from .forge import NEW, OLD
 from .payloads import canonical, sessions, text_of, values, without_floats, without_prototype_keys
@@ -18,7 +18,7 @@ from .peers import SEALS, SESSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from iron_wsgi.seal import Algorithm, Key
+    from iron_wsgi.seals.seal import Algorithm, Key
 
     from .peers import Answer, Peers
 

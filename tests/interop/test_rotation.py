@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from iron_wsgi import seal as fe26
 from iron_wsgi import seal_data, unseal_data
+from iron_wsgi.seals import seal as fe26
 
 from .forge import NEW, OLD
 from .payloads import text_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iron_wsgi.errors import SealError
-    from iron_wsgi.passwords import Password
+    from iron_wsgi.seals.passwords import Password
 
     from .peers import Peers
 

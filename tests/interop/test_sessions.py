@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from iron_wsgi import seal as fe26
 from iron_wsgi import unseal_data
 from iron_wsgi.errors import PayloadError
-from iron_wsgi.options import SessionOptions
-from iron_wsgi.vault import SealVault
+from iron_wsgi.seals import seal as fe26
+from iron_wsgi.sessions.options import SessionOptions
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .forge import NEW, OLD
 from .payloads import canonical, sessions, text_of, without_prototype_keys

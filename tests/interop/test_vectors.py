@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from iron_wsgi import seal as fe26
 from iron_wsgi.errors import ConfigError, ExpiredSeal, InvalidSeal
+from iron_wsgi.seals import seal as fe26
 
 from .peers import SEALS
 from .vectors import Refusal, Vector, load, refusals

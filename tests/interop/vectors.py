@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from iron_wsgi.seal import KeyPair
+from iron_wsgi.seals.seal import KeyPair
 
 if TYPE_CHECKING:
-    from iron_wsgi.seal import Algorithm, Key
+    from iron_wsgi.seals.seal import Algorithm, Key
 
 FOLDER: Final = Path(__file__).parent / "vectors"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from werkzeug.test import Client
 
-from iron_wsgi.middleware import IronSessionMiddleware, session_from
+from iron_wsgi.wsgi.middleware import IronSessionMiddleware, session_from
 
 from .payloads import text_of
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from iron_wsgi.events import Event
-    from iron_wsgi.session import Session
+    from iron_wsgi.engine.session import Session
+    from iron_wsgi.sessions.events import Event
 
     from .peers import Answer, Call, Peers
 

@@ -21,8 +21,8 @@ from redis.exceptions import (
 )
 
 from iron_wsgi.errors import Refused, Unavailable
-from iron_wsgi.ids import key_of, subject_key_of
 from iron_wsgi.revocation.redis import RedisRevocations
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record
 from iron_wsgi.stores.redis import RedisStore
 from tests.services.redis import Cluster, RedisServer, Sentinels, until

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, Executable, create_engine, event, text
 
-from iron_wsgi.database import Database, engine_of
+from iron_wsgi.servers.database import Database, engine_of
 
 ROOT: Final = Path(__file__).parents[2]
 pytest_plugins = ("tests.services.postgresql",)

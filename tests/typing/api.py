@@ -22,6 +22,7 @@ from iron_wsgi import (
     CookieTooLarge,
     EnvironJar,
     Event,
+    IdVault,
     IronSessionMiddleware,
     Outcome,
     Passwords,
@@ -35,18 +36,17 @@ from iron_wsgi import (
     apply_session,
     generate_password,
     get_iron_session,
-    seal,
     seal_data,
     session_from,
     unseal_data,
     with_iron_session,
 )
-from iron_wsgi.engine import Engine
+from iron_wsgi.engine.engine import Engine
 from iron_wsgi.errors import RefusalReason, SealReason
-from iron_wsgi.idvault import IdVault
 from iron_wsgi.revocation import CachedRevocations, MemoryRevocations, Revocations
 from iron_wsgi.revocation.redis import RedisRevocations
 from iron_wsgi.revocation.sql import SqlRevocations
+from iron_wsgi.seals import seal
 from iron_wsgi.stores import CacheStore, MemoryStore, Record, Store, StoredSession, TieredStore
 from iron_wsgi.stores.redis import RedisStore
 from iron_wsgi.stores.sql import SqlStore

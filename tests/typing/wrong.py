@@ -18,12 +18,12 @@ from iron_wsgi import (
     Session,
     SessionOptions,
     get_iron_session,
-    seal,
     seal_data,
     session_from,
     unseal_data,
     with_iron_session,
 )
+from iron_wsgi.seals import seal
 from iron_wsgi_flask import FlaskSession, IronSessionInterface, session, session_refused
 
 if TYPE_CHECKING:

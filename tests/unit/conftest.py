@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iron_wsgi.events import notices
+from iron_wsgi.sessions.events import notices
 from iron_wsgi.testing import FakeClock
 
 from .visitor import Visitor

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from iron_wsgi.candidates import MAX_CANDIDATES, candidates
+from iron_wsgi.cookies.candidates import MAX_CANDIDATES, candidates
 from iron_wsgi.testing import DictJar
 
 CHUNKS = ["s.0", "s.1", "s.2", "s.3"]

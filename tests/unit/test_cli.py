@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from iron_wsgi import Passwords, Sealer, cli, seal, seal_data, unseal_data
+from iron_wsgi import Passwords, Sealer, seal_data, unseal_data
+from iron_wsgi.cli import commands as cli
+from iron_wsgi.seals import seal
 from iron_wsgi.testing import FakeClock, dump_session
 
 from .visitor import NEWER, NOW, OTHER, PASSWORD, payload, sealed

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import PayloadError, Refused, SessionOptions
-from iron_wsgi.codec import Codec, Decoded
+from iron_wsgi.vaults.codec import Codec, Decoded
 
 from .visitor import PASSWORD
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, Cookie, CookieOptions
-from iron_wsgi.cookies import chunk_name, deletion
+from iron_wsgi.cookies.cookie import chunk_name, deletion
 
 from .visitor import NOW, PASSWORD, attributes, sealed
 

@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from django.test.utils import override_settings
 
 from iron_wsgi import Passwords, seal_data
-from iron_wsgi.ids import key_of, subject_key_of
 from iron_wsgi.revocation import MemoryRevocations, Revocations
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import MemoryStore, Record
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_django import sealer

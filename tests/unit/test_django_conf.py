@@ -19,7 +19,7 @@ from django.test.utils import override_settings
 import iron_wsgi_django
 from iron_wsgi import ExpiredSeal, InvalidSeal, Passwords, Refused, UnknownPassword
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.state import State
+from iron_wsgi.sessions.state import State
 from iron_wsgi.stores import MemoryStore, Record
 from iron_wsgi.stores.cache import CacheStore
 from iron_wsgi.testing import FakeClock

@@ -13,8 +13,8 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from iron_wsgi import HeadersAlreadySent
-from iron_wsgi.ids import key_of
 from iron_wsgi.revocation import MemoryRevocations
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.stores import MemoryStore, Record, Store, StoredSession
 from iron_wsgi.testing import DictJar, FakeClock
 from iron_wsgi_django import conf

@@ -17,7 +17,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete, pre_sav
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from iron_wsgi import Refused
-from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.times import milliseconds

@@ -16,8 +16,8 @@ from iron_wsgi import (
     Session,
     SessionOptions,
 )
-from iron_wsgi.engine import Engine
-from iron_wsgi.state import Retired, State
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.sessions.state import Retired, State
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .visitor import (

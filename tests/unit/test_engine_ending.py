@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Cookie, Event, Outcome, Refused, Session, SessionOptions, Unavailable
-from iron_wsgi.engine import Engine
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.engine.exchange import CookieExchange
 from iron_wsgi.errors import Ended
-from iron_wsgi.exchange import CookieExchange
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.state import Retired, State
+from iron_wsgi.sessions.state import Retired, State
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .visitor import NOW, PASSWORD, lines

@@ -30,10 +30,10 @@ from iron_wsgi import (
     apply_session,
     errors,
     get_iron_session,
-    seal,
     seal_data,
     unseal_data,
 )
+from iron_wsgi.seals import seal
 
 from .visitor import OTHER, PASSWORD, sealed
 

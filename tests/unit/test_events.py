@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, CookieTooLarge, Event, Session
-from iron_wsgi.events import Reporter, notices
+from iron_wsgi.sessions.events import Reporter, notices
 from iron_wsgi.testing import FakeClock
 
 from .visitor import NEWER, NOW, OTHER, PASSWORD, Visitor, sealed

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Session, SessionOptions, get_iron_session
-from iron_wsgi.engine import Engine
-from iron_wsgi.exchange import CookieExchange
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.engine.exchange import CookieExchange
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .visitor import NOW, PASSWORD, sealed

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from iron_wsgi import CookieOptions, SessionOptions
-from iron_wsgi.expiry import end_of, expiry, is_old, last_expiry, max_age, outgrows
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.state import State
+from iron_wsgi.sessions.expiry import end_of, expiry, is_old, last_expiry, max_age, outgrows
+from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import FakeClock
 
 from .visitor import NOW, PASSWORD

@@ -25,7 +25,7 @@ from iron_wsgi import (
 from iron_wsgi.revocation import MemoryRevocations, Revocations
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
 from iron_wsgi_flask.config import MANY, MANY_HEADERS, NAMES
 

@@ -15,7 +15,8 @@ from flask.signals import request_finished
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from iron_wsgi import HeadersAlreadySent, seal, unseal_data
+from iron_wsgi import HeadersAlreadySent, unseal_data
+from iron_wsgi.seals import seal
 from iron_wsgi_flask import FlaskSession, IronSessionInterface, session
 
 from .flask_site import ERRORS, Site, line, lines, look_away, put

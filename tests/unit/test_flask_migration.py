@@ -12,10 +12,11 @@ from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import TimestampSigner
 from markupsafe import Markup
 
-from iron_wsgi import ConfigError, IronSessionMiddleware, Refused, SessionOptions, seal
-from iron_wsgi.state import State
+from iron_wsgi import ConfigError, IronSessionMiddleware, Refused, SessionOptions
+from iron_wsgi.seals import seal
+from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import FakeClock
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 from iron_wsgi_flask import IronSessionInterface, session_refused
 
 from .flask_site import Site, line, lines, look_away, put

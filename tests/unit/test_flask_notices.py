@@ -11,7 +11,7 @@ import pytest
 from flask import Response, stream_with_context
 from flask.json.provider import DefaultJSONProvider
 
-from iron_wsgi.events import notices
+from iron_wsgi.sessions.events import notices
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
 
 from .flask_site import Site, Use, lines, look_away, put

@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from werkzeug.test import TestResponse
 
 from iron_wsgi import Unavailable
-from iron_wsgi.outages import RETRY_AFTER
+from iron_wsgi.servers.outages import RETRY_AFTER
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
 

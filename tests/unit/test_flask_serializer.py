@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from iron_wsgi import ConfigError, PayloadError
-from iron_wsgi.payload import StrictJSON
+from iron_wsgi.seals.payload import StrictJSON
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
 from iron_wsgi_flask.serializer import TaggedJSON
 from tests.attack.seals import OLD, forged

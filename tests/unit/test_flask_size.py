@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, flash, request
 
 from iron_wsgi import CookieTooLarge
-from iron_wsgi.cookies import MAX_COOKIE
+from iron_wsgi.cookies.cookie import MAX_COOKIE
 from iron_wsgi_flask import FlaskSession, IronSessionInterface, session
 
 from .flask_site import ERRORS, Site, lines, put

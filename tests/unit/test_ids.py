@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi.errors import ConfigError
-from iron_wsgi.ids import MAX_ID, key_of, new_id, subject_key_of
+from iron_wsgi.servers.ids import MAX_ID, key_of, new_id, subject_key_of
 
 
 @pytest.mark.parametrize("sid", ["a", "x" * MAX_ID, "with space", "~!*'"])

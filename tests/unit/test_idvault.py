@@ -14,12 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iron_wsgi import ConfigError, Event, Outcome, PayloadError, Session, SessionOptions
-from iron_wsgi.cookies import Cookie
+from iron_wsgi import ConfigError, Event, IdVault, Outcome, PayloadError, Session, SessionOptions
+from iron_wsgi.cookies.cookie import Cookie
 from iron_wsgi.errors import Ended, Refused, SessionConflict, Unavailable
-from iron_wsgi.idvault import IdVault
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.state import Kept, Retired, State
+from iron_wsgi.sessions.state import Kept, Retired, State
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
 

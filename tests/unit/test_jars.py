@@ -19,8 +19,8 @@ from iron_wsgi import (
     WerkzeugJar,
     get_iron_session,
 )
-from iron_wsgi.cookies import deletion
-from iron_wsgi.outcome import HeaderList
+from iron_wsgi.cookies.cookie import deletion
+from iron_wsgi.cookies.outcome import HeaderList
 from iron_wsgi.testing import FakeClock, JarContract
 
 from .visitor import PASSWORD, sealed
@@ -117,7 +117,7 @@ def test_the_cookie_header_is_parsed_once_and_not_before_it_is_asked_for(
         parsed.append(header)
         return parse_cookie(header)
 
-    monkeypatch.setattr("iron_wsgi.jars.parse_cookie", watched)
+    monkeypatch.setattr("iron_wsgi.wsgi.jars.parse_cookie", watched)
     jar = EnvironJar(_environ([("s", "1")]))
     assert parsed == []
     for _ in range(3):

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from iron_wsgi.locks import Lock, _renew
+from iron_wsgi.servers.locks import Lock, _renew
 from iron_wsgi.stores import MemoryStore
 
 

@@ -19,7 +19,7 @@ from iron_wsgi import (
     get_iron_session,
     session_from,
 )
-from iron_wsgi.outages import RETRY_AFTER
+from iron_wsgi.servers.outages import RETRY_AFTER
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .shaky import ShakyList, ShakyStore

@@ -270,15 +270,15 @@ def test_a_sealer_without_a_list_consumes_nothing(clock: FakeClock) -> None:
 def test_the_password_of_sessions_makes_sealers_with_their_list(clock: FakeClock, used: ShakyList) -> None:
     given: dict[str, Any] = {"password": PASSWORD, "cookie_name": "s", "clock": clock}
     options = SessionOptions(**given, revocations=used)
-    sealer = Sealer.of(options, "magic-link", once=True)
+    sealer = options.sealer("magic-link", once=True)
     token = sealer.seal({"user_id": 7}, ttl=900)
-    assert Sealer.of(options, "magic-link").unseal(token)["user_id"] == 7
+    assert options.sealer("magic-link").unseal(token)["user_id"] == 7
     sealer.consume(token)
     with pytest.raises(UsedSeal):
         sealer.unseal(token)
-    assert Sealer.of(options, "magic-link").unseal(token)["user_id"] == 7  # asks no list
+    assert options.sealer("magic-link").unseal(token)["user_id"] == 7  # asks no list
     with pytest.raises(ConfigError, match="set the option revocations"):
-        Sealer.of(SessionOptions(**given), "magic-link", once=True)
+        SessionOptions(**given).sealer("magic-link", once=True)
 
 
 def test_the_middleware_makes_one(used: ShakyList, clock: FakeClock) -> None:

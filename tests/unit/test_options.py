@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, CookieOptions, SessionOptions
-from iron_wsgi.engine import Engine
-from iron_wsgi.options import OPTIONS, REQUIRED, Options
-from iron_wsgi.payload import StrictJSON
+from iron_wsgi.engine.engine import Engine
 from iron_wsgi.revocation import MemoryRevocations
+from iron_wsgi.seals.payload import StrictJSON
+from iron_wsgi.sessions.option_table import OPTIONS, REQUIRED
+from iron_wsgi.sessions.options import Options
 from iron_wsgi.stores import MemoryStore
 
 from .visitor import NEWER, PASSWORD

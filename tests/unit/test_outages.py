@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from iron_wsgi import InvalidSeal, Refused, Unavailable
-from iron_wsgi.outages import RETRY_AFTER, ask
+from iron_wsgi.servers.outages import RETRY_AFTER, ask
 
 
 def test_an_answer_is_passed_on_whatever_it_is() -> None:

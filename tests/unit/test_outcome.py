@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from iron_wsgi import Cookie, CookieOptions, Outcome
-from iron_wsgi.cookies import deletion
-from iron_wsgi.outcome import NOTHING
+from iron_wsgi.cookies.cookie import deletion
+from iron_wsgi.cookies.outcome import NOTHING
 
 COOKIE = Cookie(name="s", value="x", options=CookieOptions())
 PRIVATE = ("Cache-Control", "private, no-store")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, Passwords, WeakPasswordWarning, generate_password
-from iron_wsgi.passwords import _PUBLISHED
+from iron_wsgi.seals.passwords import _PUBLISHED
 
 from .visitor import NEWER, OTHER, PASSWORD
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iron_wsgi import PayloadError
-from iron_wsgi.payload import StrictJSON
+from iron_wsgi.seals.payload import StrictJSON
 
 JSON = StrictJSON()
 

@@ -16,8 +16,9 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from iron_wsgi import InvalidSeal, Passwords, keys, seal
-from iron_wsgi.seal import Fields, KeyPair, parse, seal_from_parts, unseal_at
+from iron_wsgi import InvalidSeal, Passwords
+from iron_wsgi.seals import keys, seal
+from iron_wsgi.seals.seal import Fields, KeyPair, parse, seal_from_parts, unseal_at
 
 VECTORS = Path(cryptography_vectors.__file__).parent
 

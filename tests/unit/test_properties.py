@@ -25,11 +25,11 @@ from iron_wsgi import (
     seal_data,
     unseal_data,
 )
-from iron_wsgi.payload import StrictJSON
-from iron_wsgi.seal import KeyPair, parse, seal_at, seal_from_parts, unseal_at
-from iron_wsgi.state import State
+from iron_wsgi.seals.payload import StrictJSON
+from iron_wsgi.seals.seal import KeyPair, parse, seal_at, seal_from_parts, unseal_at
+from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import DictJar
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 
 PASSWORD = "pR0perty-Xw7Kd2Lq9VbZ5mTs8HyJcFgN4uEa"
 OTHER = "n0tTheSame-Jh6Gf3Ds1Qa8Ws5Ed2Rf7Tg4Yh"

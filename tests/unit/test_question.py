@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from iron_wsgi import Refused, SessionOptions, Unavailable
-from iron_wsgi.question import refuse_revoked, revoke
 from iron_wsgi.revocation import Revocations
-from iron_wsgi.state import Retired, State
+from iron_wsgi.sessions.state import Retired, State
 from iron_wsgi.testing import FakeClock
+from iron_wsgi.vaults.revocation_check import refuse_revoked, revoke
 
 from .shaky import ShakyList
 from .visitor import NOW, PASSWORD

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, Refused, SessionOptions
-from iron_wsgi.engine import Engine
+from iron_wsgi.engine.engine import Engine
 from iron_wsgi.errors import RefusalReason
-from iron_wsgi.readers import Readers
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.state import State
+from iron_wsgi.sessions.state import State
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import DictJar, FakeClock
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.older_cookies import Readers
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .visitor import NOW, PASSWORD, sealed
 

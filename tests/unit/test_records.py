@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import pytest
 
-from iron_wsgi import Event, Passwords, Session, SessionConflict, Unavailable, seal
-from iron_wsgi.ids import key_of, subject_key_of
-from iron_wsgi.records import ATTEMPTS
+from iron_wsgi import Event, Passwords, Session, SessionConflict, Unavailable
 from iron_wsgi.revocation import MemoryRevocations
+from iron_wsgi.seals import seal
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record
 from iron_wsgi.testing import FakeClock
+from iron_wsgi.vaults.records import ATTEMPTS
 
 from .shaky import ShakyStore
 from .visitor import NEWER, NOW, PASSWORD, Use, Visitor, lines, payload, sealed, sign_in, write

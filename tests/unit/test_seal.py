@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from iron_wsgi import ConfigError, ExpiredSeal, InvalidSeal, seal
-from iron_wsgi.seal import KeyPair
+from iron_wsgi import ConfigError, ExpiredSeal, InvalidSeal
+from iron_wsgi.seals import seal
+from iron_wsgi.seals.seal import KeyPair
 
 from .visitor import NEWER, NOW, OTHER, PASSWORD
 

@@ -18,10 +18,10 @@ from iron_wsgi import (
     Sealer,
     SealError,
     UnknownPassword,
-    seal,
     seal_data,
     unseal_data,
 )
+from iron_wsgi.seals import seal
 from iron_wsgi.testing import FakeClock
 
 from .visitor import NEWER, NOW, OTHER, PASSWORD, Visitor, ends_at, payload, sealed

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from iron_wsgi.codec import Decoded
-from iron_wsgi.state import Kept, Retired, State
+from iron_wsgi.sessions.state import Kept, Retired, State
+from iron_wsgi.vaults.codec import Decoded
 
 
 def _opened(data: dict[str, Any]) -> State:

@@ -14,7 +14,7 @@ from django.core.cache import caches
 from django.test.utils import override_settings
 
 from iron_wsgi.errors import ConfigError, Unavailable
-from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import CacheStore, Record
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.times import FOREVER

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iron_wsgi.ids import key_of, subject_key_of
+from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import MemoryStore, Record, StoredSession
 from iron_wsgi.testing import FakeClock
 

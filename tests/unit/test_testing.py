@@ -29,9 +29,9 @@ from iron_wsgi import (
     get_iron_session,
     session_from,
 )
-from iron_wsgi.cookies import deletion
-from iron_wsgi.options import Options
-from iron_wsgi.outcome import NOTHING, HeaderList
+from iron_wsgi.cookies.cookie import deletion
+from iron_wsgi.cookies.outcome import NOTHING, HeaderList
+from iron_wsgi.sessions.options import Options
 from iron_wsgi.testing import DictJar, FakeClock, JarContract, dump_session, load_session
 
 from .visitor import OTHER, PASSWORD

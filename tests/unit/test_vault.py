@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 import pytest
 
-from iron_wsgi import Cookie, CookieOptions, PayloadError, Refused, SessionOptions, seal
-from iron_wsgi.payload import StrictJSON
-from iron_wsgi.state import State
+from iron_wsgi import Cookie, CookieOptions, PayloadError, Refused, SessionOptions
+from iron_wsgi.seals import seal
+from iron_wsgi.seals.payload import StrictJSON
+from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import FakeClock
-from iron_wsgi.vault import MAX_VALUE, SealVault
+from iron_wsgi.vaults.seal_vault import MAX_VALUE, SealVault
 
 from .visitor import NEWER, NOW, OTHER, PASSWORD, ends_at, payload, sealed
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from iron_wsgi import ConfigError, Refused, Session, SessionOptions, Unavailable
-from iron_wsgi.engine import Engine
-from iron_wsgi.exchange import CookieExchange
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.engine.exchange import CookieExchange
 from iron_wsgi.revocation import MARGIN, Revocations
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import DictJar, FakeClock
-from iron_wsgi.vault import SealVault
+from iron_wsgi.vaults.seal_vault import SealVault
 
 from .shaky import ShakyList, ShakyStore
 from .visitor import NOW, PASSWORD, Use, Visitor, ends_at, lines, payload, sealed, sign_in, write

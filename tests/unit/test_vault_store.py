@@ -15,12 +15,12 @@ from iron_wsgi import (
     SessionOptions,
     Unavailable,
 )
-from iron_wsgi.cookies import MAX_COOKIE
-from iron_wsgi.engine import Engine
-from iron_wsgi.exchange import CookieExchange
-from iron_wsgi.ids import key_of
-from iron_wsgi.jars import WaitingJar
+from iron_wsgi.cookies.cookie import MAX_COOKIE
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.engine.exchange import CookieExchange
+from iron_wsgi.servers.ids import key_of
 from iron_wsgi.testing import DictJar, FakeClock
+from iron_wsgi.wsgi.jars import WaitingJar
 
 from .shaky import ShakyStore
 from .visitor import NOW, PASSWORD, Use, Visitor, attributes, ends_at, lines, payload, sealed, sign_in, write

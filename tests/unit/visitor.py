@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from iron_wsgi import Outcome, Session, SessionOptions, seal
-from iron_wsgi.engine import Engine
-from iron_wsgi.exchange import CookieExchange
+from iron_wsgi import Outcome, Session, SessionOptions
+from iron_wsgi.engine.engine import Engine
+from iron_wsgi.engine.exchange import CookieExchange
+from iron_wsgi.seals import seal
 from iron_wsgi.testing import DictJar, FakeClock
 
 # Made by `iron-wsgi keygen`, for these tests alone.

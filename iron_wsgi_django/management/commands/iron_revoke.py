@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from iron_wsgi import IronError
-from iron_wsgi.outages import ask
+from iron_wsgi.servers.outages import ask
 from iron_wsgi_django import conf, endings
 
 LISTED: Final = re.compile(r"[0-9a-f]{64}")

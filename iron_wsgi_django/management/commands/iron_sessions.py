@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from iron_wsgi import IronError
-from iron_wsgi.outages import ask
+from iron_wsgi.servers.outages import ask
 from iron_wsgi_django import conf
 
 

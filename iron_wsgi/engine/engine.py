@@ -1,0 +1,350 @@
+"""The upper floor: which of the cookies that came in is the session, and what the response must carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias, final
+
+from iron_wsgi.cookies.candidates import candidates
+from iron_wsgi.cookies.cookie import MAX_CHUNKS, Cookie, chunk_name, deletion
+from iron_wsgi.cookies.jar import CookieJar
+from iron_wsgi.cookies.options import CookieOptions
+from iron_wsgi.cookies.outcome import NOTHING, Outcome
+from iron_wsgi.errors import ConfigError, CookieTooLarge, Ended, PayloadError, RefusalReason, Refused
+from iron_wsgi.sessions.events import Event, EventKind, Reporter, notices
+from iron_wsgi.sessions.expiry import end_of, expiry, is_old, max_age, outgrows
+from iron_wsgi.sessions.options import SessionOptions
+from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.vault import Vault
+from iron_wsgi.times import now
+from iron_wsgi.vaults.seal_vault import SealVault
+
+from .chunks import pack
+from .ending import end_retired, regenerate, retire
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from iron_wsgi.sessions.options import Options
+
+
+Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
+"""Why a value was not trusted, and the password id that it names."""
+
+# Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
+# read it; what a server has lost may come back with it; and a late request with the id of before the sign-in
+# must not delete the cookie that the sign-in has set.
+KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost", "revoked"})
+
+
+@final
+class Engine:
+    """Opens sessions from cookies and commits them. Holds nothing of a request; one serves all threads."""
+
+    __slots__ = ("_chunk_names", "_make_vault", "_reporter", "_vault", "options")
+
+    def __init__(
+        self, options: SessionOptions, *, vault: Callable[[SessionOptions], Vault] = SealVault
+    ) -> None:
+        """Work under *options*; *vault* makes what turns cookies into sessions, if they name no other."""
+        self.options = options
+        self._chunk_names = [chunk_name(options.cookie_name, index) for index in range(MAX_CHUNKS)]
+        self._make_vault = vault
+        self._vault = (options.vault or vault)(options)
+        self._reporter = Reporter(options.on_event, self._log_key)
+
+    def replace(self, **changes: Unpack[Options]) -> Engine:
+        """Return an engine that works under other options, with the same kind of vault."""
+        return Engine(self.options.replace(**changes), vault=self._make_vault)
+
+    def _log_key(self) -> bytes:
+        return self.options.password.derive("iron_wsgi", "log").sealing.encode()
+
+    def now(self) -> float:
+        """Return epoch seconds, by the options' clock."""
+        return now(self.options.clock)
+
+    def open(self, jar: CookieJar) -> State:
+        """Return the visitor's session; an empty one if no cookie can be trusted.
+
+        Of several that can, the one that expires last.
+        """
+        values, came, is_flooded = candidates(jar, self.options.cookie_name, self._chunk_names)
+        opened: list[State] = []
+        refusals: list[Refusal] = []
+        for value in values:
+            try:
+                state = self._vault.load(value)
+            except Refused as refused:
+                # Not the error itself: it knows this frame, and the list would close the circle.
+                refusals.append((refused.reason, refused.password_id))
+                continue
+            opened.append(state)
+        if not opened:
+            opened = [self._anonymous(refusals)]
+            opened[0].is_kept |= is_flooded  # the good one may be among those not tried
+        best, *best.twins = sorted(opened, key=end_of, reverse=True)
+        best.came = came
+        return best
+
+    def commit(
+        self,
+        state: State,
+        *,
+        status: int = 200,
+        cookie: CookieOptions | None = None,
+        expires_at: float | None = None,
+        cookie_expires: float | None = None,
+        renew: bool = False,
+    ) -> Outcome:
+        """Say what the response must carry for *state*.
+
+        Args:
+            state: What `open` returned.
+            status: The response's status code.
+            cookie: Attributes to use instead of the options'.
+            expires_at: When the seal expires (epoch seconds) instead of what the options say.
+            cookie_expires: When the browser drops the cookie (epoch seconds) instead of what *cookie* says.
+            renew: Seal even if nothing changed, the data are empty, or ``auto_commit`` is off.
+
+        Raises:
+            CookieTooLarge: The session does not fit; the old cookie stands.
+            PayloadError: A value cannot be written.
+            SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
+            Unavailable: A store or a list of revocations does not answer. Nothing must be sent then.
+        """
+        attributes = cookie or self.options.cookie_options
+        # 1. A destroyed session stays destroyed, whatever came after.
+        if state.destroyed:
+            return self._unwritten(state)
+        # 2. A failed request changes nothing but what was saved explicitly.
+        if status >= 500 and not self.options.save_on_error and not renew:
+            return self._unwritten(state)
+        # 3. Changes. A session that was emptied is over.
+        write = self.options.auto_commit and state.is_changed()
+        if write and not state.data and not renew:
+            return self._left_empty(state, attributes, expires_at)
+        # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
+        if write or (status != 304 and (renew or self.is_due(state, expires_at=expires_at))):
+            return self._written(state, attributes, expires_at, cookie_expires, asked=write or renew)
+        # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
+        if state.refused and state.accessed and not state.is_kept and state.saved is None:
+            return self._deletion(state, attributes)
+        return self._unwritten(state)
+
+    def is_idle(self, state: State, *, expires_at: float | None = None) -> bool:
+        """Tell whether a commit with this *expires_at* would ask for no cookie, unless told to renew."""
+        is_refused = state.refused is not None and not state.is_kept
+        return not (
+            state.destroyed
+            or state.saved is not None
+            or is_refused
+            or self.is_due(state, expires_at=expires_at)
+            or state.is_changed()
+        )
+
+    def is_due(self, state: State, *, expires_at: float | None = None) -> bool:
+        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after.
+
+        Its age is what a seal that expires at *expires_at*, if that is given, would live longer.
+        """
+        if state.is_new or not state.accessed or not self.options.auto_commit:
+            return False
+        return state.is_outdated or is_old(state, self.options, expires_at)
+
+    def destroy(
+        self, state: State, *, cookie: CookieOptions | None = None, expires_at: float | None = None
+    ) -> Outcome:
+        """End the session for good, every copy that can be reached, and say what deletes its cookie.
+
+        Args:
+            state: The session.
+            cookie: Attributes to use instead of the options'.
+            expires_at: When a seal that is made now would expire, if not as the options say.
+
+        Raises:
+            Unavailable: A store or a list does not answer, so that copies may live on; nothing was done.
+        """
+        if not state.destroyed:
+            outcome = self._emptied(state, cookie or self.options.cookie_options, expires_at)
+            state.destroyed = True
+            state.data.clear()
+            return outcome
+        return self._unwritten(state)
+
+    def sid(self, state: State) -> str:
+        """Return the session's id, which its next write stamps."""
+        state.stamp_id(self.options.generate_id)
+        return state.sid
+
+    def regenerate(self, state: State) -> None:
+        """Give *state* a new id and time of issue. What it was is ended when it is written."""
+        regenerate(state, self.options)
+
+    def size(
+        self,
+        state: State,
+        *,
+        cookie: CookieOptions | None = None,
+        expires_at: float | None = None,
+        cookie_expires: float | None = None,
+    ) -> int:
+        """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
+        attributes = cookie or self.options.cookie_options
+        whole, _ = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.preview)
+        return len(whole.header)
+
+    def expiry(self, state: State, given: float | None = None) -> float | None:
+        """Return when a seal made now would expire: as *given*, as the session says, or by the ttl.
+
+        The absolute timeout caps each; where there are revocations, 400 days do. None for never.
+        """
+        return expiry(state, self.options, given)
+
+    # Reading.
+
+    def _anonymous(self, refusals: Sequence[Refusal]) -> State:
+        state = State(issued_at=self.now())
+        for reason, password_id in refusals:
+            event = Event(
+                kind="refused",
+                cookie_name=self.options.cookie_name,
+                reason=reason,
+                password_id=password_id,
+            )
+            self._reporter.report(event)
+            if reason != "expired":
+                notices.say(
+                    f"refused {reason}",
+                    self.options.cookie_name,
+                    f"one was refused ({reason}, password id {password_id!r:.34}); the visitor is anonymous",
+                )
+        if refusals:
+            state.refused = refusals[0][0]
+            state.is_kept = any(reason in KEPT for reason, _ in refusals)
+        return state
+
+    # Writing.
+
+    def _written(
+        self,
+        state: State,
+        attributes: CookieOptions,
+        expires_at: float | None,
+        cookie_expires: float | None,
+        *,
+        asked: bool,
+    ) -> Outcome:
+        """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
+        is_change = state.is_changed()
+        if outgrows(state, self.options, self.expiry(state, expires_at)):
+            regenerate(state, self.options, began_at=state.issued_at)
+        state.modified = True  # until it is written: a failure must not pass for a save
+        try:
+            whole, end = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.dump)
+            cookies = pack(whole, state, self.options)
+        except Ended:
+            return self._ended(state)
+        except (PayloadError, CookieTooLarge) as error:
+            if asked:
+                raise
+            state.modified = False
+            notices.say("not renewed", self.options.cookie_name, f"it was not renewed: {error}")
+            return self._unwritten(state)
+        if not end_retired(state, self._vault, end):
+            # Somebody has ended what it was: nothing may come of it, nor of what was written just now.
+            self._vault.end(Retired(state.sid, state.meta.get("ref"), end))
+            return self._ended(state)
+        self._vault.settle(state)
+        for key in state.conflicts:
+            self._report("conflict", state, key=key)
+        state.conflicts.clear()
+        state.modified = state.is_outdated = state.is_kept = state.has_fresh_id = False
+        state.subject = self.options.subject_of(state.data) if self.options.has_server_state else None
+        state.expires_at = end
+        state.refused = None
+        if state.saved is None and (state.is_new or not is_change):
+            self._report("created" if state.is_new else "renewed", state)
+        state.saved = Outcome(cookies, vary=True, private=True, name=self.options.cookie_name)
+        return state.saved
+
+    def _whole(
+        self,
+        state: State,
+        attributes: CookieOptions,
+        expires_at: float | None,
+        cookie_expires: float | None,
+        *,
+        write: Callable[..., str],
+    ) -> tuple[Cookie, float | None]:
+        """Return the session as one cookie, of whatever size, and when its seal expires."""
+        at = self.now()
+        end = self.expiry(state, expires_at)
+        if attributes.expires is not None and attributes.expires <= at:
+            msg = "cookie_options: expires has passed, so browsers would drop the cookie"
+            raise ConfigError(msg)
+        lasts = max_age(state, attributes, end, at) if cookie_expires is None else None
+        expires = attributes.expires if cookie_expires is None else cookie_expires
+
+        def cookie_with(value: str) -> Cookie:
+            name = self.options.cookie_name
+            return Cookie(name=name, value=value, options=attributes, max_age=lasts, expires=expires)
+
+        return cookie_with(write(state, expires_at=end, cookie=cookie_with(""))), end
+
+    def _left_empty(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+        """Return the outcome for a session that was emptied, and not destroyed."""
+        if not state.is_kept:
+            return self._emptied(state, attributes, expires_at)
+        state.modified = False
+        return self._unwritten(state)
+
+    def _emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+        """End what *state* is, and was before it was regenerated. What is written later is a new session."""
+        for one in (state, *state.twins):  # the visitor would be back by another one
+            retire(one, self.options, expires_at=expires_at)
+        state.retired += [over for twin in state.twins for over in twin.retired]
+        end_retired(state, self._vault, self.expiry(state, expires_at))
+        outcome = self._deletion(state, attributes)
+        state.meta, state.mac, state.kept = {}, b"", None
+        state.modified, state.issued_at = False, self.now()
+        return outcome
+
+    def _deletion(self, state: State, attributes: CookieOptions) -> Outcome:
+        """Return deletions of all that came or was saved; nothing where there is nothing to delete."""
+        saved = state.saved.cookies if state.saved else ()
+        names = dict.fromkeys([*state.came, *(cookie.name for cookie in saved)])
+        if not names:
+            return self._unwritten(state)
+        if not state.refused:
+            self._report("destroyed", state)
+        state.is_outdated, state.expires_at = False, None  # nothing is left to renew
+        deletions = tuple(deletion(name, attributes) for name in names)
+        state.saved = Outcome(deletions, vary=True, private=True, name=self.options.cookie_name)
+        return state.saved
+
+    def _ended(self, state: State) -> Outcome:
+        """Return the outcome for a session that was ended elsewhere: a cookie would bring it back."""
+        state.destroyed = state.is_ended = True
+        state.modified, state.saved = False, None
+        state.data = {}
+        self._report("refused", state, reason="revoked")
+        notices.say(
+            "ended",
+            self.options.cookie_name,
+            "it was not saved, because the session was ended elsewhere while the request ran",
+        )
+        return Outcome(vary=True, name=self.options.cookie_name)
+
+    def _unwritten(self, state: State) -> Outcome:
+        """Return what an earlier commit asked for, or only that the response varies."""
+        if state.saved is not None:
+            return state.saved
+        return Outcome(vary=True, name=self.options.cookie_name) if state.accessed else NOTHING
+
+    def _report(
+        self, kind: EventKind, state: State, *, reason: RefusalReason | None = None, key: str | None = None
+    ) -> None:
+        if self._reporter.is_heard(kind):  # asked before the session's id is hashed
+            event = Event(kind=kind, cookie_name=self.options.cookie_name, reason=reason, key=key)
+            self._reporter.report(event, sid=state.sid or None)

@@ -1,0 +1,167 @@
+"""One session's cookie in one HTTP exchange: an engine and a jar, as a `Session` uses them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from iron_wsgi.cookies.cookie import deletion
+from iron_wsgi.cookies.jar import CookieJar
+from iron_wsgi.cookies.outcome import Outcome
+from iron_wsgi.errors import ConfigError
+from iron_wsgi.servers.outages import ask
+from iron_wsgi.sessions.events import notices
+from iron_wsgi.sessions.state import State
+from iron_wsgi.vaults.revocation_check import LIST
+
+from .engine import Engine
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from iron_wsgi.sessions.options import Options
+
+
+class Exchange(Protocol):
+    """What a `Session` needs of the engine: the session's cookie in one HTTP exchange."""
+
+    def open(self) -> State:
+        """Return the state of the session that came in."""
+        ...
+
+    def save(self, state: State) -> None:
+        """Seal *state* now and put it on the response; nothing if it was destroyed."""
+        ...
+
+    def destroy(self, state: State) -> None:
+        """End the session now and put the deletion on the response."""
+        ...
+
+    def commit(self, state: State) -> None:
+        """Put on the response whatever *state* asks for."""
+        ...
+
+    def sid(self, state: State) -> str:
+        """Return the session's id, making one if it has none."""
+        ...
+
+    def regenerate(self, state: State) -> None:
+        """Give the session a new id and a new time of issue."""
+        ...
+
+    def end_others(self, state: State) -> None:
+        """Save the session under a new id, and end all others of the same subject."""
+        ...
+
+    def now(self) -> float:
+        """Return epoch seconds."""
+        ...
+
+    def size(self, state: State) -> int:
+        """Return the octets that the session's ``Set-Cookie`` line would have now."""
+        ...
+
+    def update(self, **changes: Unpack[Options]) -> None:
+        """Use other options from now on."""
+        ...
+
+
+class CookieExchange:
+    """One session's cookie in one HTTP exchange; implements `iron_wsgi.engine.exchange.Exchange`."""
+
+    __slots__ = ("_given_jar", "engine")
+
+    def __init__(self, engine: Engine, jar: CookieJar) -> None:
+        """Read from and send to *jar*."""
+        self.engine = engine
+        self._given_jar = jar
+
+    @property
+    def jar(self) -> CookieJar:
+        """How the exchange looks to the engine."""
+        return self._given_jar
+
+    def open(self) -> State:
+        """See `Engine.open`."""
+        return self.engine.open(self.jar)
+
+    def outcome(self, state: State, *, status: int = 200, renew: bool = False) -> Outcome:
+        """See `Engine.commit`. A framework that has a say in the cookie's attributes has it here."""
+        return self.engine.commit(state, status=status, renew=renew)
+
+    def save(self, state: State) -> None:
+        """Seal now; errors surface here."""
+        if state.destroyed:
+            notices.say(
+                "destroyed",
+                self.engine.options.cookie_name,
+                "it was not saved, because the session was destroyed in this request",
+            )
+            return
+        self.refuse_if_closed()  # before anything is written elsewhere
+        self.jar.send(self.outcome(state, renew=True))
+
+    def destroy(self, state: State) -> None:
+        """Delete the cookie now."""
+        outcome = self.engine.destroy(state)
+        self.refuse_if_closed()  # the session is over, and the browser cannot be told
+        self.jar.send(outcome)
+
+    def refuse_if_closed(self) -> None:
+        """Have a jar that says it is closed refuse a cookie.
+
+        Raises:
+            HeadersAlreadySent: It does.
+        """
+        if getattr(self.jar, "is_closed", False):
+            options = self.engine.options
+            self.jar.send(Outcome((deletion(options.cookie_name, options.cookie_options),)))
+
+    def commit(self, state: State, *, status: int = 200) -> None:
+        """Send whatever is due at the end of the exchange."""
+        self.jar.send(self.outcome(state, status=status))
+
+    def sid(self, state: State) -> str:
+        """See `Engine.sid`."""
+        return self.engine.sid(state)
+
+    def regenerate(self, state: State) -> None:
+        """See `Engine.regenerate`."""
+        self.engine.regenerate(state)
+
+    def end_others(self, state: State) -> None:
+        """Save the session under a new id, and end all others of the same subject.
+
+        In this order: what is revoked is whatever began before the new session did.
+        """
+        options = self.engine.options
+        store = options.store if options.storage == "store" else None
+        revocations = options.revocations
+        if revocations is None and store is None:
+            msg = "other sessions can be ended where there are revocations, or storage='store'"
+            raise ConfigError(msg)
+        subject = options.subject_of(state.data)
+        if subject is None:
+            return
+        self.regenerate(state)
+        # What began in this very millisecond is to end too, but for this one.
+        state.issued_at = state.meta["iat"] = round(state.issued_at + 0.001, 3)
+        self.save(state)
+        if state.is_ended:
+            return
+        if revocations is not None:
+            ask(LIST, partial(revocations.revoke_subject, subject, before=state.issued_at))
+        if store is not None:
+            ask("store", partial(store.end_sessions_of, subject, keep=state.sid))
+
+    def now(self) -> float:
+        """See `Engine.now`."""
+        return self.engine.now()
+
+    def size(self, state: State) -> int:
+        """See `Engine.size`."""
+        return self.engine.size(state)
+
+    def update(self, **changes: Unpack[Options]) -> None:
+        """Go on with an engine that has other options."""
+        self.engine = self.engine.replace(**changes)

@@ -1,0 +1,185 @@
+"""What is known of one session during one request: what vault, engine and adapters share."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from iron_wsgi.cookies.outcome import Outcome
+from iron_wsgi.errors import RefusalReason
+from iron_wsgi.servers.ids import new_id
+
+FLASH_KEY = "_flash"
+"""The member of the data that holds flash values."""
+
+
+class Kept(NamedTuple):
+    """A session as a store holds it: as it was read, or last written.
+
+    Attributes:
+        version: What `iron_wsgi.stores.Store.save` compares.
+        plaintext: The payload.
+        is_outdated: It is sealed under an older password.
+    """
+
+    version: int
+    plaintext: bytes
+    is_outdated: bool = False
+
+    def __repr__(self) -> str:
+        """Show no content."""
+        return f"<Kept, version {self.version}>"
+
+
+class Retired(NamedTuple):
+    """A session that is over.
+
+    Attributes:
+        sid: Its id.
+        ref: What its record is called; None where it has none that is known of.
+        until: Epoch seconds at which its last copy expires; None for never.
+        subject: Whose it was; None for nobody's.
+        issued_at: Epoch seconds at which it began, if it matters whether it was alive until now; else None.
+    """
+
+    sid: str
+    ref: str | None
+    until: float | None
+    subject: str | None = None
+    issued_at: float | None = None
+
+    def __repr__(self) -> str:
+        """Show no id."""
+        return f"<Retired, until {self.until}>"
+
+
+_UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+def _as_json(values: dict[str, Any]) -> bytes:
+    return json.dumps(values).encode()
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of one session during one request.
+
+    Attributes:
+        data: The session's data, without metadata.
+        meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, ``ref`` (the name of the record),
+            ``until`` (when the last of the copies that outlive this one expires), ``life`` (seconds that
+            copies may live, where that is more than the ttl), ``was`` (what the list calls the older cookie
+            that the session came from), and whatever a later version wrote.
+        subject: Whose it was when it came, or was last written; None for nobody's.
+        mac: The MAC of the seal that came in, base64url; empty where none came.
+        issued_at: Epoch seconds at which the session began; never moved by a later write.
+        expires_at: Epoch seconds at which the seal that came in, or was last written, expires; None for
+            never.
+        is_new: No cookie that could be trusted came in.
+        accessed: The response depends on the session.
+        modified: The session must be written.
+        destroyed: The session is over; nothing brings it back in this request.
+        is_ended: It was ended elsewhere, while the request ran.
+        refused: Why the cookie that came in was not trusted, if one came and was not.
+        is_kept: The refused cookie must not be deleted: another server may well know what to do with it.
+        is_outdated: What came in must be written again: touched, sealed under an older password, or in an
+            older format.
+        came: The names of the session's cookies on the request, chunks among them.
+        decode: Returns a second decoding of what came in or was last written, to find changes in nested
+            values.
+        encode: Returns values as they would be written, to compare them.
+        lent: Keys whose values the application holds, and may change unseen; None where nobody keeps count.
+        kept: What the store holds of the session; None where it holds nothing that is known of.
+        has_fresh_id: Its id was made in this request, and not written yet: nobody else can have it.
+        twins: What else came and could be trusted: the same visitor's, in cookies of other paths or domains.
+        retired: What the session was until it was regenerated; to be ended when the next write has succeeded.
+        conflicts: Top-level keys whose value of a parallel request the last write replaced.
+        saved: What the last commit, save or destroy in this exchange asks of the response.
+    """
+
+    data: dict[str, Any] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+    subject: str | None = None
+    mac: bytes = b""
+    issued_at: float = 0.0
+    expires_at: float | None = None
+    is_new: bool = True
+    accessed: bool = False
+    modified: bool = False
+    destroyed: bool = False
+    is_ended: bool = False
+    refused: RefusalReason | None = None
+    is_kept: bool = False
+    is_outdated: bool = False
+    came: tuple[str, ...] = ()
+    decode: Callable[[], dict[str, Any]] | None = None
+    encode: Callable[[dict[str, Any]], bytes] = _as_json
+    lent: set[str] | None = None
+    kept: Kept | None = None
+    has_fresh_id: bool = False
+    twins: list[State] = field(default_factory=list)
+    retired: list[Retired] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    saved: Outcome | None = None
+
+    @property
+    def sid(self) -> str:
+        """The session's id: the stamped one, or one from the seal's MAC; empty until a new session needs one.
+
+        From the MAC's octets, not its text: peers accept several spellings of one seal. 32 characters, so
+        that it fits where Django's applications keep a session's key.
+        """
+        stamped: str = self.meta.get("sid", "")
+        if stamped or not self.mac:
+            return stamped
+        octets = base64.urlsafe_b64decode(self.mac + b"=")
+        return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()[:24]).decode()
+
+    def give_id(self, generate_id: Callable[[], str]) -> None:
+        """Stamp a new id."""
+        self.meta["sid"] = new_id(generate_id)
+        self.has_fresh_id = True
+
+    def stamp_id(self, generate_id: Callable[[], str]) -> None:
+        """Stamp the id that the session has, or a new one."""
+        if "sid" not in self.meta and self.sid:
+            self.meta["sid"] = self.sid
+        elif "sid" not in self.meta:
+            self.give_id(generate_id)
+
+    def is_changed(self) -> bool:
+        """Tell whether the data differ from what came in or was last written, in nested values too."""
+        if self.modified or self.decode is None or (self.lent is not None and not self.lent):
+            return self.modified
+        lent = self.data if self.lent is None else self.lent
+        # Each with keys of its own: a serializer may tell whether two strings are one object.
+        values = {
+            key: value
+            for key, value in dict(self.data).items()
+            if key in lent and type(value) not in _UNCHANGING
+        }
+        if not values:
+            return False
+        original = {key: value for key, value in self.decode().items() if key in values}
+        try:
+            # What would be written tells True from 1 and 1 from 1.0, which == does not.
+            return self.encode(values) != self.encode(original)
+        except Exception:  # noqa: BLE001 - a serializer may raise anything, for what only Node can write too
+            return repr(values) != repr(original)
+
+    def settle(self) -> bool:
+        """Compare for the last time, and keep the answer: what the application still holds counts no more."""
+        self.modified = self.is_changed()
+        if self.lent is not None:
+            self.lent.clear()
+        return self.modified
+
+    def __repr__(self) -> str:
+        """Show keys and flags, no values."""
+        flags = ("is_new", "accessed", "modified", "destroyed")
+        shown = " ".join(flag for flag in flags if getattr(self, flag))
+        return f"<State {sorted(map(str, self.data))} {shown}>"

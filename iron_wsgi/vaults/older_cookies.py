@@ -1,0 +1,82 @@
+"""The cookies that a site used before, read once more: the option ``accept``."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, final
+
+from iron_wsgi.errors import ConfigError, RefusalReason, Refused
+from iron_wsgi.seals.payload import META_KEY
+from iron_wsgi.sessions.state import State
+
+from .codec import NEXT_IRON_SESSION, Codec
+
+_READ_BY: Final = {
+    "flask": "Flask",
+    "signed_cookies": "Django",
+    "db": "Django",
+    "secret-key": "Flask and Django",
+}
+
+
+class Reader(Protocol):
+    """Reads the cookie that a site used before, so that the switch to seals signs nobody out."""
+
+    def read(self, value: str, /, *, at: float) -> State:
+        """Return the session of an authentic *value*, at the time *at* (epoch seconds).
+
+        Raises:
+            Refused: It is not authentic, or its time is over.
+        """
+        ...
+
+
+@final
+class Readers:
+    """Those readers that the option ``accept`` enables; falsy if there are none."""
+
+    __slots__ = ("_readers",)
+
+    def __init__(self, accept: Sequence[str], available: Mapping[str, Reader]) -> None:
+        """Enable what *accept* names.
+
+        Raises:
+            ConfigError: It names what nobody here can read.
+        """
+        # An authentic seal with another payload, which the vault opens itself.
+        enabled = [name for name in accept if name != NEXT_IRON_SESSION]
+        for name in enabled:
+            if name not in available:
+                msg = f"accept: {name!r} is for {_READ_BY[name]}, and cannot be read here"
+                raise ConfigError(msg)
+        self._readers = [available[name] for name in enabled]
+
+    def __bool__(self) -> bool:
+        """Tell whether any is enabled."""
+        return bool(self._readers)
+
+    def read(self, value: str, *, at: float) -> State:
+        """Return the session of the first reader that takes *value*, to be written back as a seal.
+
+        Raises:
+            Refused: None does; for the reason that the first one gives.
+        """
+        reasons: list[RefusalReason] = []
+        for reader in self._readers:
+            try:
+                state = reader.read(value, at=at)
+            except Refused as refused:
+                reasons.append(refused.reason)
+                continue
+            state.data.pop(META_KEY, None)
+            state.is_new, state.is_outdated = False, True
+            return state
+        raise Refused(reasons[0])
+
+
+def id_of(state: State, codec: Codec) -> str:
+    """Return what a list of revocations calls an older cookie: by what it holds, for its text varies."""
+    content = f"{state.issued_at!r} ".encode() + codec.encode(state.data, {})
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:24]).decode()

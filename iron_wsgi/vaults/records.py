@@ -1,0 +1,204 @@
+"""Sessions in a store: sealed, under hashed keys, and safe from parallel writers."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final, final
+
+from iron_wsgi.errors import Ended, Refused, SealError, SessionConflict, Unavailable
+from iron_wsgi.seals import seal as fe26
+from iron_wsgi.seals.sealer import password_for
+from iron_wsgi.servers.ids import key_of, new_id, subject_key_of
+from iron_wsgi.servers.outages import ask
+from iron_wsgi.sessions.options import SessionOptions
+from iron_wsgi.sessions.state import Kept, State
+from iron_wsgi.stores.store import Record, Store
+from iron_wsgi.times import milliseconds, now
+
+from .codec import Codec, Decoded
+from .merge import merge
+
+ATTEMPTS: Final = 64
+"""How often a write is tried anew because somebody else was faster. Each time one of them was."""
+
+GRACE: Final = 60.0
+"""Seconds that a record is kept for requests under way, when its session has gone back into the cookie."""
+
+
+@final
+class Records:
+    """The sessions of one store.
+
+    What a store gets is a seal under a password of its own, which opens as no cookie, and a hash in place of
+    the id: whoever reads the store learns nothing, and can take over no session.
+    """
+
+    __slots__ = ("_codec", "_options", "_passwords", "_store")
+
+    def __init__(self, store: Store, options: SessionOptions, codec: Codec) -> None:
+        """Keep sessions in *store*."""
+        self._store = store
+        self._options = options
+        self._codec = codec
+        self._passwords = options.password.derive("iron_wsgi", "store")
+
+    def open(self, state: State, ref: str) -> None:
+        """Fill *state* from the record that *ref* names.
+
+        Raises:
+            Refused: ``"lost"`` if there is none: the session was ended, or the store has lost it. Other
+                reasons, if what is there is not ours.
+            Unavailable: The store does not answer.
+        """
+        found = self._fetch(ref)
+        if found is None:
+            raise Refused("lost")
+        kept, (state.data, state.meta, _) = found
+        state.issued_at = state.meta.get("iat", state.issued_at)
+        state.is_outdated = state.is_outdated or kept.is_outdated
+        self._settle(state, kept)
+
+    def write(self, state: State, *, expires_at: float | None) -> None:
+        """Write *state* under ``state.meta["ref"]``; one that has none, and is no reference yet, gets one.
+
+        A change that somebody else wrote since it was read is merged, and then stands in *state* too.
+
+        Raises:
+            Ended: The record is gone; it is not brought back.
+            SessionConflict: Both changed the same keys, and the option ``on_conflict`` is ``"raise"``.
+            PayloadError: The data cannot be written.
+            Unavailable: The store does not answer, or too many write this session at once.
+        """
+        kept = state.kept
+        if kept is None:
+            self._name(state)
+        end = None if expires_at is None else expires_at + self._options.skew
+        for _ in range(ATTEMPTS):
+            key = key_of(state.meta["ref"])
+            plaintext = self._codec.encode(state.data, state.meta)
+            if kept is not None and plaintext == kept.plaintext and not kept.is_outdated:
+                if not ask("store", lambda: self._store.touch(key, expires_at=end)):  # noqa: B023 - asked at once
+                    raise Ended
+                self._settle(state, kept)
+                return
+            record = self._record(state, plaintext, end, kept)
+            if self._put(key, record, kept):
+                self._settle(state, Kept(record.version, plaintext))
+                return
+            if kept is None and (state.has_fresh_id or self._options.storage == "cookie"):
+                # An id that somebody has already: never his session.
+                self._name(state, anew=True)
+                continue
+            found = self._fetch_anew(state.meta["ref"])
+            if found is not None:
+                kept = self._merge(state, *found)
+            elif kept is not None:
+                raise Ended
+        msg = "the session is being written by too many requests at once"
+        raise Unavailable(msg)
+
+    def release(self, state: State) -> None:
+        """Let go of the record: the session is in its cookie again. Requests under way still find it."""
+        ref = state.meta.pop("ref", None)
+        if ref is not None:
+            end = now(self._options.clock) + GRACE
+            ask("store", lambda: self._store.touch(key_of(ref), expires_at=end))
+
+    def delete(self, ref: str) -> bool:
+        """Delete the record that *ref* names, and return whether there was one.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
+        return ask("store", lambda: self._store.delete(key_of(ref)))
+
+    def _name(self, state: State, *, anew: bool = False) -> None:
+        """Say under which name *state* is kept: its id; or one of its own, where sessions come and go.
+
+        So that what is left of a former stay in the store is never taken for the session.
+        """
+        if self._options.storage != "store":
+            state.meta["ref"] = new_id(self._options.generate_id)
+            return
+        if anew:
+            state.give_id(self._options.generate_id)
+        state.meta["ref"] = state.meta["sid"]
+
+    def _fetch(self, ref: str) -> tuple[Kept, Decoded] | None:
+        record = ask("store", lambda: self._store.load(key_of(ref)))
+        if record is None:
+            return None
+        try:
+            fields = fe26.parse(record.value)
+            opened = fe26.unseal_at(
+                fields,
+                password_for(fields, self._passwords),
+                now=now(self._options.clock),
+                skew=self._options.skew,
+                iterations=self._options.iterations,
+            )
+        except SealError as error:
+            raise Refused(error.reason) from None
+        # A record that was moved to another key, by whoever can write there, is nobody's session.
+        decoded = self._codec.decode(opened.plaintext)
+        if not hmac.compare_digest(decoded.meta.get("ref", ""), ref):
+            raise Refused("invalid")
+        is_outdated = self._passwords.is_outdated(fields.password_id)
+        return Kept(record.version, opened.plaintext, is_outdated), decoded
+
+    def _fetch_anew(self, ref: str) -> tuple[Kept, Decoded] | None:
+        """Fetch what somebody else has just written, which must not be written over unread."""
+        try:
+            return self._fetch(ref)
+        except Refused as refused:
+            msg = f"the session was written by somebody whose record cannot be read here: {refused.reason}"
+        raise Unavailable(msg)
+
+    def _put(self, key: str, record: Record, kept: Kept | None) -> bool:
+        if kept is None:
+            return ask("store", lambda: self._store.create(key, record))
+        return ask("store", lambda: self._store.save(key, record, version=kept.version))
+
+    def _record(self, state: State, plaintext: bytes, end: float | None, kept: Kept | None) -> Record:
+        at = now(self._options.clock)
+        value = fe26.seal_at(
+            plaintext,
+            self._passwords.sealing,
+            password_id=self._passwords.sealing_id,
+            expires_at=None,  # the reference's expiry counts, and `Store.touch` moves the record's own
+            iterations=self._options.iterations,
+        )
+        subject = self._options.subject_of(state.data)
+        return Record(
+            value=value + fe26.VERSION_MARK,
+            # A key that is used again begins with a higher one.
+            version=milliseconds(at) if kept is None else kept.version + 1,
+            subject="" if subject is None else subject_key_of(subject),
+            created_at=state.issued_at,
+            written_at=at,
+            expires_at=end,
+        )
+
+    def _merge(self, state: State, present: Kept, theirs: Decoded) -> Kept:
+        """Add to *state* what somebody else wrote meanwhile, and return what is to be replaced."""
+        if state.kept is not None:
+            base = self._codec.decode(state.kept.plaintext)
+        else:  # both moved it out of its cookie
+            base = Decoded(state.decode() if state.decode else {}, {})
+        merged = merge(base.data, state.data, theirs.data, is_same=self._codec.is_same)
+        if merged.conflicts and self._options.on_conflict == "raise":
+            raise SessionConflict(merged.conflicts)
+        state.data.clear()  # the same dict: frameworks hold it too
+        state.data.update(merged.data)
+        state.conflicts += merged.conflicts
+        until = max(state.meta.get("until", 0), theirs.meta.get("until", 0))
+        state.meta = merge(base.meta, state.meta, theirs.meta, is_same=self._codec.is_same).data
+        if until:
+            state.meta["until"] = until
+        self._settle(state, present)
+        return present
+
+    def _settle(self, state: State, kept: Kept) -> None:
+        state.kept = kept
+        state.decode = lambda: self._codec.decode(kept.plaintext).data
+        state.encode = self._codec.values

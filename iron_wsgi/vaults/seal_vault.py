@@ -1,0 +1,295 @@
+"""The lower floor: one cookie value, and everything that decides whether it is trusted. No HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+from urllib.parse import unquote
+
+from iron_wsgi.cookies.cookie import MAX_COOKIE, Cookie
+from iron_wsgi.errors import Ended, Refused, SealError
+from iron_wsgi.seals import seal as fe26
+from iron_wsgi.seals.sealer import password_for
+from iron_wsgi.sessions.events import notices
+from iron_wsgi.sessions.expiry import outgrows
+from iron_wsgi.sessions.options import SessionOptions
+from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.times import now
+
+from .codec import Codec
+from .older_cookies import Reader, Readers, id_of
+from .records import Records
+from .revocation_check import refuse_revoked, revoke
+
+MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
+
+
+@final
+class SealVault:
+    """The vault whose values are seals: of the data, or of a reference to them.
+
+    ``_iron`` beside the data holds the stamps, where a feature needs any.
+    """
+
+    __slots__ = ("_codec", "_has_met_list", "_options", "_readers", "_rechecks", "_records")
+
+    def __init__(
+        self,
+        options: SessionOptions,
+        *,
+        readers: Mapping[str, Reader] | None = None,
+        rechecks: bool = False,
+    ) -> None:
+        """Seal and unseal under *options*.
+
+        Args:
+            options: The options.
+            readers: What can read older cookies, by the names that the option ``accept`` may enable.
+            rechecks: Whether the list of revocations is asked again when a session that came is written, so
+                that one which was revoked meanwhile is `Ended`. Without it a seal goes out that nobody will
+                accept.
+
+        Raises:
+            ConfigError: ``accept`` names what nobody here can read.
+        """
+        self._options = options
+        self._readers = Readers(options.accept, readers or {})
+        self._rechecks = rechecks
+        self._has_met_list = options.revocations is None
+        self._codec = Codec(options)
+        self._records = None if options.store is None else Records(options.store, options, self._codec)
+
+    # Reading.
+
+    def load(self, value: str) -> State:
+        """Open a seal and decide whether it is a session. See `Vault.load`."""
+        options = self._options
+        at = now(options.clock)
+
+        # 1. The size, before any work on the text.
+        if len(value) > MAX_VALUE:
+            raise Refused("invalid")
+        if "%" in value:  # some clients percent-encode '*'; jshttp/cookie, which the peers use, decodes it
+            value = unquote(value)
+
+        # 2. What does not even begin as a seal may be what the site used before. A seal never is.
+        if self._readers and not value.startswith("Fe26."):
+            return self._older(value, at)
+
+        # 3. The parts, the prefix, the MAC, the expiry of the seal, the decryption.
+        fields = _parse(value)
+        try:
+            opened = fe26.unseal_at(
+                fields,
+                password_for(fields, options.password),
+                now=at,
+                skew=options.skew,
+                iterations=options.iterations,
+            )
+        except SealError as error:
+            raise Refused(error.reason, password_id=fields.password_id) from None
+
+        # 4. A session that never ends is accepted only where sessions never end.
+        is_bounded = options.ttl > 0 or options.absolute_timeout is not None
+        if opened.expires_at is None and is_bounded:
+            raise Refused("no-expiry", password_id=fields.password_id)
+
+        # 5. The payload, its shape, the stamps.
+        data, meta, is_legacy = self._codec.decode(opened.plaintext)
+        state = State(
+            data=data,
+            meta=meta,
+            mac=fields.mac,
+            issued_at=self._issued_at(meta, opened.expires_at, at),
+            expires_at=opened.expires_at,
+            is_new=False,
+            is_outdated=is_legacy
+            or options.password.is_outdated(fields.password_id)
+            or self._wants_stamp(meta),
+            decode=lambda: self._codec.decode(opened.plaintext).data,
+            encode=self._codec.values,
+        )
+        if state.issued_at > at + options.skew:
+            raise Refused("invalid", password_id=fields.password_id)
+
+        # 6. The absolute timeout, for seals made before it was set, or made in Node.
+        if self._is_too_old(state, at):
+            raise Refused("too-old", password_id=fields.password_id)
+
+        # 7. The record that the seal refers to. Only what is authentic comes this far.
+        if "ref" in meta:
+            self._fetch(state)
+        elif options.storage == "store":
+            state.is_outdated = True  # it moves into the store
+
+        # 8. The list of revocations.
+        refuse_revoked(state, options)
+        self._note_subject(state)
+        return state
+
+    def _note_subject(self, state: State) -> None:
+        if self._options.has_server_state:
+            state.subject = self._options.subject_of(state.data)
+
+    def _wants_stamp(self, meta: dict[str, Any]) -> bool:
+        """Tell whether a seal needs a stamp: one that Node alone renews would never grow old without."""
+        return self._options.is_timed and "iat" not in meta
+
+    def _fetch(self, state: State) -> None:
+        if state.data:
+            notices.say(
+                "beside a reference",
+                self._options.cookie_name,
+                "it refers to the store, but another writer added values; they are ignored. "
+                "A session that is shared with JavaScript must stay in its cookie",
+            )
+        if self._records is None:
+            raise Refused("lost")
+        self._records.open(state, state.meta["ref"])
+
+    def _older(self, value: str, at: float) -> State:
+        """Return the session of an older cookie, to be written back as a seal."""
+        state = self._readers.read(value, at=at)
+        if self._is_too_old(state, at):
+            raise Refused("too-old")
+        if self._options.revocations is not None:
+            # Not the session's own id, which nobody may be able to reckon, or to share.
+            state.meta["was"] = id_of(state, self._codec)
+            refuse_revoked(state, self._options)
+        self._note_subject(state)
+        return state
+
+    def _is_too_old(self, state: State, at: float) -> bool:
+        timeout = self._options.absolute_timeout
+        return timeout is not None and at >= state.issued_at + timeout + self._options.skew
+
+    def _issued_at(self, meta: dict[str, Any], expires_at: float | None, at: float) -> float:
+        """Return the time of issue; for a seal without a stamp the earliest that its expiry allows."""
+        if "iat" in meta:
+            issued_at: float = meta["iat"]
+            return issued_at
+        if expires_at is None:
+            return at
+        ttl: float = meta.get("ttl", self._options.ttl)
+        return min(at, expires_at - ttl)
+
+    # Writing.
+
+    def dump(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
+        """Seal *state*, or write it into the store and seal a reference. See `Vault.dump`.
+
+        A moment that has passed makes a seal that is expired for every reader.
+        """
+        # 1. A session that was revoked since it came is over.
+        if self._rechecks and not state.is_new:
+            try:
+                refuse_revoked(state, self._options)
+            except Refused:
+                raise Ended from None
+        if not self._has_met_list:
+            self._meet_list(state)
+        # 2. Its stamps.
+        self._stamp(state, expires_at)
+        # 3. In the cookie, if it stays there and fits.
+        if self._options.storage == "cookie":
+            inline = {name: stamp for name, stamp in state.meta.items() if name != "ref"}
+            plaintext = self._codec.encode(state.data, inline)
+            value = self._seal(plaintext, expires_at)
+            if self._options.overflow != "store" or _fits(value, cookie):
+                state.decode = lambda: self._codec.decode(plaintext).data
+                state.encode = self._codec.values
+                state.kept = None
+                return value
+        # 4. In the store.
+        assert self._records is not None  # noqa: S101 - SessionOptions sees to it
+        self._records.write(state, expires_at=expires_at)
+        return self._seal(self._reference(state.meta), expires_at)
+
+    def preview(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
+        """Return a value as long as `dump` would return. See `Vault.preview`."""
+        twin = State(
+            meta=dict(state.meta), mac=state.mac, issued_at=state.issued_at, expires_at=state.expires_at
+        )
+        self._stamp(twin, expires_at)
+        ref = twin.meta.pop("ref", twin.sid)
+        if self._options.storage == "cookie":
+            value = self._seal(self._codec.encode(state.data, twin.meta), expires_at)
+            if self._options.overflow != "store" or _fits(value, cookie):
+                return value
+        return self._seal(self._reference({**twin.meta, "ref": ref}), expires_at)
+
+    def settle(self, state: State) -> None:
+        """Let go of the record of a session that is in its cookie again. See `Vault.settle`."""
+        if self._records is not None and state.kept is None:
+            self._records.release(state)
+
+    def end(self, over: Retired) -> bool:
+        """Revoke the session's id and delete its record. See `Vault.end`.
+
+        In this order: if the second fails, whoever tries again meets the list.
+        """
+        was_alive = revoke(over, self._options)
+        if self._records is not None and over.ref is not None:
+            was_alive = self._records.delete(over.ref) and was_alive
+        elif self._records is not None and self._options.storage == "store":
+            self._records.delete(over.sid)  # a parallel request may have moved it out of its cookie
+        return was_alive
+
+    def _stamp(self, state: State, expires_at: float | None) -> None:
+        """Give *state* the stamps that the options in use need."""
+        options = self._options
+        if options.has_server_state:
+            state.stamp_id(options.generate_id)
+        if options.has_server_state or options.absolute_timeout is not None:
+            state.meta.setdefault("iat", round(state.issued_at, 3))
+        if options.revocations is None or expires_at is None:
+            return
+        # The copies that a browser, or a thief, has kept may live longer than what is written now.
+        until = max(state.meta.get("until", 0), state.expires_at or 0)
+        if until > expires_at:
+            state.meta["until"] = round(until, 3)
+        # And what a parallel request writes, of which nothing is known here, as long as any under this id.
+        if outgrows(state, options, expires_at):
+            state.meta["life"] = round(expires_at - now(options.clock))
+
+    def _meet_list(self, state: State) -> None:
+        """Ask the list once before the first session begins.
+
+        One that finds itself empty takes the moment of the first question for that of its loss, and what
+        began before for lost.
+        """
+        try:
+            refuse_revoked(state, self._options)
+        except Refused as refused:
+            if state.is_new and refused.reason == "lost":
+                state.issued_at = now(self._options.clock)
+                state.meta.pop("iat", None)
+        self._has_met_list = True
+
+    def _reference(self, meta: dict[str, Any]) -> bytes:
+        return self._codec.encode({}, {name: meta[name] for name in ("sid", "iat", "ref")})
+
+    def _seal(self, plaintext: bytes, expires_at: float | None) -> str:
+        options = self._options
+        at = now(options.clock)
+        if expires_at is not None and expires_at <= at:
+            expires_at = at - options.skew - 1
+        value = fe26.seal_at(
+            plaintext,
+            options.password.sealing,
+            password_id=options.password.sealing_id,
+            expires_at=expires_at,
+            iterations=options.iterations,
+        )
+        return value + fe26.VERSION_MARK
+
+
+def _fits(value: str, cookie: Cookie | None) -> bool:
+    return cookie is None or len(cookie.header) + len(value) <= MAX_COOKIE
+
+
+def _parse(value: str) -> fe26.Fields:
+    try:
+        return fe26.parse(value)
+    except SealError as error:
+        raise Refused(error.reason) from None
