@@ -11,7 +11,7 @@ from iron_wsgi import CookieJar, Outcome
 from iron_wsgi.engine.engine import Engine
 from iron_wsgi.errors import opaque
 from iron_wsgi.sessions.events import notices
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 
 from . import conf, endings, keys
 from .asynchronous import AsynchronousHalf
@@ -46,7 +46,7 @@ class SessionStore(AsynchronousHalf):
     _ended: Outcome | None = None
     _is_by_id = False
     _is_cycled = False
-    _over: tuple[Retired, ...] = ()
+    _over: tuple[FormerSession, ...] = ()
     _retired: frozenset[str] = frozenset()
 
     @classmethod
@@ -115,7 +115,7 @@ class SessionStore(AsynchronousHalf):
         self._is_by_id = keys.opens_by_id(key)
         state = self._engine.open(KeyJar(keys.reference(key) if self._is_by_id else key))
         self._state = state
-        if state.is_new and (self._is_by_id or not state.is_kept):
+        if state.is_new and (self._is_by_id or not state.keep_cookie):
             self._session_key = None  # so that Django's middleware deletes the cookie
         elif "_session_cache" not in self.__dict__:
             self._session_cache = state.data
@@ -151,7 +151,7 @@ class SessionStore(AsynchronousHalf):
         check_open(self.jar)
         data = self._get_session(no_load=must_create)
         state = self._opened()
-        if state.is_kept and not data and not self.modified:
+        if state.keep_cookie and not data and not self.modified:
             return  # another server can read it
         if not state.destroyed:
             state.data = data
@@ -245,7 +245,7 @@ class SessionStore(AsynchronousHalf):
             return self._ended or Outcome(vary=was_accessed)
         state.modified = state.modified or self.modified
         is_changed = state.settle()
-        state.lent = set()  # compared once is enough
+        state.exposed = set()  # compared once is enough
         saves_all: bool = settings.SESSION_SAVE_EVERY_REQUEST
         # Asking a new session for its id makes one, and no session.
         is_begun = not state.is_new or self._is_cycled
@@ -257,7 +257,7 @@ class SessionStore(AsynchronousHalf):
         try:
             outcome = self._ended if is_empty and self._ended else self._committed(state, status, renew=renew)
         finally:
-            state.lent = None
+            state.exposed = None
         if state.destroyed and (is_changed or saves_all):
             raise UpdateError
         state.modified = False
@@ -328,7 +328,7 @@ class SessionStore(AsynchronousHalf):
         began = State(issued_at=self._engine.now())
         if self.jar is not None:
             old = self._opened()
-            began.came, began.saved, began.retired = old.came, old.saved, old.retired
+            began.received_names, began.saved, began.former = old.received_names, old.saved, old.former
         self._state = began
         self._is_cycled = False
         self._session_key = None

@@ -10,7 +10,7 @@ from iron_wsgi.engine.engine import Engine
 from iron_wsgi.seals.seal import PREFIX
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.expiry import last_expiry
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 
 from . import conf
 from .jars import KeyJar
@@ -25,7 +25,7 @@ def end(key: str) -> bool:
         if options.has_server_state:
             engine.destroy(engine.open(KeyJar(key)))
     elif can_end and is_id(key):
-        conf.vault().end(Retired(key, key if options.storage == "store" else None, until=None))
+        conf.vault().end(FormerSession(key, key if options.storage == "store" else None, until=None))
     return can_end
 
 
@@ -55,12 +55,12 @@ def end_others(session: Any) -> None:
         ask("store", lambda: store.end_sessions_of(subject, keep=session.sid))
 
 
-def undoable(state: State, engine: Engine) -> tuple[Retired, ...]:
+def undoable(state: State, engine: Engine) -> tuple[FormerSession, ...]:
     """Return what a session is that ends now, if the end may be rolled back; it is to be ended again then."""
     places = engine.options.store, engine.options.revocations
     if state.is_new or not any(getattr(place, "is_in_transaction", False) for place in places):
         return ()
-    return (Retired(state.sid, state.meta.get("ref"), last_expiry(state, engine.options)),)
+    return (FormerSession(state.sid, state.meta.get("ref"), last_expiry(state, engine.options)),)
 
 
 def retire_emptied(state: State, engine: Engine) -> None:

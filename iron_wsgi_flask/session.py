@@ -39,7 +39,7 @@ class FlaskSession(Session, SessionMixin):
         """Return the session of *exchange* that was opened before, in the *state* it is in."""
         session = cls(exchange)
         object.__setattr__(session, "_state", state)
-        object.__setattr__(session, "_lent", set() if state.lent is None else state.lent)
+        object.__setattr__(session, "_exposed", set() if state.exposed is None else state.exposed)
         return session
 
     @property

@@ -169,7 +169,7 @@ class Playground:
         changed = request.args.get("changed")
         if "user" not in session:
             state = session.state
-            reason, is_kept = (state.refused, state.is_kept) if state else (None, False)
+            reason, is_kept = (state.refused, state.keep_cookie) if state else (None, False)
             return _page(pages.anonymous(reason=reason, is_kept=is_kept, changed=changed))
         notice = session.pop_flash("notice")
         if changed == "mark":

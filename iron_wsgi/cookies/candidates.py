@@ -17,27 +17,27 @@ class Candidates(NamedTuple):
 
     Attributes:
         values: The values to try.
-        came: The names of the session's cookies.
-        is_flooded: More values came than are tried.
+        received_names: The names of the session's cookies.
+        has_more: More values came than are tried.
     """
 
     values: list[str]
-    came: tuple[str, ...]
-    is_flooded: bool
+    received_names: tuple[str, ...]
+    has_more: bool
 
 
 def candidates(jar: CookieJar, name: str, chunk_names: Sequence[str]) -> Candidates:
     """Return what came in under the cookie's *name*, and in chunks of it."""
     whole = [value for value in jar.read(name) if value]
-    came = [name] if whole else []
+    received_names = [name] if whole else []
     chunks: list[str] = []
     for index, chunk in enumerate(chunk_names):
         values = jar.read(chunk)
         if values and (part := next(filter(None, values), "")):
-            came.append(chunk)
+            received_names.append(chunk)
             if len(chunks) == index:
                 chunks.append(part)
     joined = ["".join(chunks)] if chunks else []
     distinct = list(dict.fromkeys(whole))
     room = MAX_CANDIDATES - len(joined)
-    return Candidates([*distinct[:room], *joined], tuple(came), len(distinct) > room)
+    return Candidates([*distinct[:room], *joined], tuple(received_names), len(distinct) > room)

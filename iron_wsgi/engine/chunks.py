@@ -34,7 +34,7 @@ def pack(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, 
 
 
 def _one(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
-    stale = [name for name in state.came if name != whole.name]
+    stale = [name for name in state.received_names if name != whole.name]
     if options.overflow == "chunk" and (first := chunk_name(whole.name, 0)) not in stale:
         # A parallel response may just have written chunks; without name.0 they are never read.
         stale.append(first)
@@ -54,7 +54,10 @@ def _several(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cook
         raise _too_large(whole, state, options, size=len(whole.value), limit=room * limit, advice=advice)
     chunks = [_chunk(whole, index, part) for index, part in enumerate(parts)]
     written = {chunk.name for chunk in chunks}
-    stale = [whole.name, *(name for name in state.came if name != whole.name and name not in written)]
+    stale = [
+        whole.name,
+        *(name for name in state.received_names if name != whole.name and name not in written),
+    ]
     return (*chunks, *(deletion(name, whole.options) for name in stale))
 
 

@@ -12,15 +12,15 @@ from iron_wsgi.cookies.options import CookieOptions
 from iron_wsgi.cookies.outcome import NOTHING, Outcome
 from iron_wsgi.errors import ConfigError, CookieTooLarge, Ended, PayloadError, RefusalReason, Refused
 from iron_wsgi.sessions.events import Event, EventKind, Reporter, notices
-from iron_wsgi.sessions.expiry import end_of, expiry, is_old, max_age, outgrows
+from iron_wsgi.sessions.expiry import end_of, expiry, is_old, max_age, needs_new_id
 from iron_wsgi.sessions.options import SessionOptions
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.sessions.vault import Vault
 from iron_wsgi.times import now
 from iron_wsgi.vaults.seal_vault import SealVault
 
 from .chunks import pack
-from .ending import end_retired, regenerate, retire
+from .regeneration import end_former, note_former, regenerate
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -34,7 +34,7 @@ Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
 # Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
 # read it; what a server has lost may come back with it; and a late request with the id of before the sign-in
 # must not delete the cookie that the sign-in has set.
-KEPT: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost", "revoked"})
+KEEP_COOKIE_AFTER: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost", "revoked"})
 
 
 @final
@@ -69,7 +69,7 @@ class Engine:
 
         Of several that can, the one that expires last.
         """
-        values, came, is_flooded = candidates(jar, self.options.cookie_name, self._chunk_names)
+        values, received_names, has_more = candidates(jar, self.options.cookie_name, self._chunk_names)
         opened: list[State] = []
         refusals: list[Refusal] = []
         for value in values:
@@ -82,9 +82,9 @@ class Engine:
             opened.append(state)
         if not opened:
             opened = [self._anonymous(refusals)]
-            opened[0].is_kept |= is_flooded  # the good one may be among those not tried
-        best, *best.twins = sorted(opened, key=end_of, reverse=True)
-        best.came = came
+            opened[0].keep_cookie |= has_more  # the good one may be among those not tried
+        best, *best.duplicates = sorted(opened, key=end_of, reverse=True)
+        best.received_names = received_names
         return best
 
     def commit(
@@ -128,13 +128,13 @@ class Engine:
         if write or (status != 304 and (renew or self.is_due(state, expires_at=expires_at))):
             return self._written(state, attributes, expires_at, cookie_expires, asked=write or renew)
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
-        if state.refused and state.accessed and not state.is_kept and state.saved is None:
+        if state.refused and state.accessed and not state.keep_cookie and state.saved is None:
             return self._deletion(state, attributes)
         return self._unwritten(state)
 
     def is_idle(self, state: State, *, expires_at: float | None = None) -> bool:
         """Tell whether a commit with this *expires_at* would ask for no cookie, unless told to renew."""
-        is_refused = state.refused is not None and not state.is_kept
+        is_refused = state.refused is not None and not state.keep_cookie
         return not (
             state.destroyed
             or state.saved is not None
@@ -221,7 +221,7 @@ class Engine:
                 )
         if refusals:
             state.refused = refusals[0][0]
-            state.is_kept = any(reason in KEPT for reason, _ in refusals)
+            state.keep_cookie = any(reason in KEEP_COOKIE_AFTER for reason, _ in refusals)
         return state
 
     # Writing.
@@ -237,7 +237,7 @@ class Engine:
     ) -> Outcome:
         """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
         is_change = state.is_changed()
-        if outgrows(state, self.options, self.expiry(state, expires_at)):
+        if needs_new_id(state, self.options, self.expiry(state, expires_at)):
             regenerate(state, self.options, began_at=state.issued_at)
         state.modified = True  # until it is written: a failure must not pass for a save
         try:
@@ -251,15 +251,15 @@ class Engine:
             state.modified = False
             notices.say("not renewed", self.options.cookie_name, f"it was not renewed: {error}")
             return self._unwritten(state)
-        if not end_retired(state, self._vault, end):
+        if not end_former(state, self._vault, end):
             # Somebody has ended what it was: nothing may come of it, nor of what was written just now.
-            self._vault.end(Retired(state.sid, state.meta.get("ref"), end))
+            self._vault.end(FormerSession(state.sid, state.meta.get("ref"), end))
             return self._ended(state)
         self._vault.settle(state)
         for key in state.conflicts:
             self._report("conflict", state, key=key)
         state.conflicts.clear()
-        state.modified = state.is_outdated = state.is_kept = state.has_fresh_id = False
+        state.modified = state.is_outdated = state.keep_cookie = state.has_new_id = False
         state.subject = self.options.subject_of(state.data) if self.options.has_server_state else None
         state.expires_at = end
         state.refused = None
@@ -294,26 +294,26 @@ class Engine:
 
     def _left_empty(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
         """Return the outcome for a session that was emptied, and not destroyed."""
-        if not state.is_kept:
+        if not state.keep_cookie:
             return self._emptied(state, attributes, expires_at)
         state.modified = False
         return self._unwritten(state)
 
     def _emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
         """End what *state* is, and was before it was regenerated. What is written later is a new session."""
-        for one in (state, *state.twins):  # the visitor would be back by another one
-            retire(one, self.options, expires_at=expires_at)
-        state.retired += [over for twin in state.twins for over in twin.retired]
-        end_retired(state, self._vault, self.expiry(state, expires_at))
+        for one in (state, *state.duplicates):  # the visitor would be back by another one
+            note_former(one, self.options, expires_at=expires_at)
+        state.former += [over for duplicate in state.duplicates for over in duplicate.former]
+        end_former(state, self._vault, self.expiry(state, expires_at))
         outcome = self._deletion(state, attributes)
-        state.meta, state.mac, state.kept = {}, b"", None
+        state.meta, state.mac, state.stored = {}, b"", None
         state.modified, state.issued_at = False, self.now()
         return outcome
 
     def _deletion(self, state: State, attributes: CookieOptions) -> Outcome:
         """Return deletions of all that came or was saved; nothing where there is nothing to delete."""
         saved = state.saved.cookies if state.saved else ()
-        names = dict.fromkeys([*state.came, *(cookie.name for cookie in saved)])
+        names = dict.fromkeys([*state.received_names, *(cookie.name for cookie in saved)])
         if not names:
             return self._unwritten(state)
         if not state.refused:

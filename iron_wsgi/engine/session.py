@@ -32,7 +32,7 @@ class Session(MutableMapping[str, Any]):
     """
 
     _exchange: Exchange
-    _lent: set[str]
+    _exposed: set[str]
     _state: State | None = None
 
     def __init__(self, exchange: Exchange) -> None:
@@ -49,8 +49,8 @@ class Session(MutableMapping[str, Any]):
         if state is None:
             state = self._opened()
             # Values leave a Session through __getitem__ alone: one that never left cannot have changed.
-            state.lent = set()
-            object.__setattr__(self, "_lent", state.lent)
+            state.exposed = set()
+            object.__setattr__(self, "_exposed", state.exposed)
             object.__setattr__(self, "_state", state)
         state.accessed = True
         return state
@@ -81,7 +81,7 @@ class Session(MutableMapping[str, Any]):
         """Return a value."""
         state = self._open()
         value = state.data[key]
-        self._lent.add(key)
+        self._exposed.add(key)
         return value
 
     @opaque
@@ -93,7 +93,7 @@ class Session(MutableMapping[str, Any]):
         """
         state = self._open_to_write()
         state.data[key] = value
-        self._lent.add(key)
+        self._exposed.add(key)
 
     def __delitem__(self, key: str) -> None:
         """Remove a value."""
@@ -184,7 +184,7 @@ class Session(MutableMapping[str, Any]):
             self._open_to_write()
         elif self._state is not None:
             self._state.modified = False
-            self._lent.clear()  # nor are changes in nested values to be found
+            self._exposed.clear()  # nor are changes in nested values to be found
 
     @property
     def issued_at(self) -> float:

@@ -59,7 +59,7 @@ def last_expiry(state: State, options: SessionOptions, given: float | None = Non
     return max(made_now, elsewhere, state.expires_at, until)
 
 
-def outgrows(state: State, options: SessionOptions, end: float | None) -> bool:
+def needs_new_id(state: State, options: SessionOptions, end: float | None) -> bool:
     """Tell whether a seal that expires at *end* would live longer than any under the session's id so far.
 
     Who signs out knows nothing of what a parallel request writes. So what lives longer than the option

@@ -127,7 +127,7 @@ class SessionOptions:
 
     @property
     def is_timed(self) -> bool:
-        """Whether it matters when a session began."""
+        """Whether sessions need the time at which they began."""
         return self.absolute_timeout is not None or self.revocations is not None
 
     def subject_of(self, data: Mapping[str, Any]) -> str | None:

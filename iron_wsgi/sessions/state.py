@@ -17,7 +17,7 @@ FLASH_KEY = "_flash"
 """The member of the data that holds flash values."""
 
 
-class Kept(NamedTuple):
+class StoredSession(NamedTuple):
     """A session as a store holds it: as it was read, or last written.
 
     Attributes:
@@ -32,10 +32,10 @@ class Kept(NamedTuple):
 
     def __repr__(self) -> str:
         """Show no content."""
-        return f"<Kept, version {self.version}>"
+        return f"<StoredSession, version {self.version}>"
 
 
-class Retired(NamedTuple):
+class FormerSession(NamedTuple):
     """A session that is over.
 
     Attributes:
@@ -43,7 +43,7 @@ class Retired(NamedTuple):
         ref: What its record is called; None where it has none that is known of.
         until: Epoch seconds at which its last copy expires; None for never.
         subject: Whose it was; None for nobody's.
-        issued_at: Epoch seconds at which it began, if it matters whether it was alive until now; else None.
+        issued_at: Epoch seconds at which it began, where it must be alive for what follows; else None.
     """
 
     sid: str
@@ -54,7 +54,7 @@ class Retired(NamedTuple):
 
     def __repr__(self) -> str:
         """Show no id."""
-        return f"<Retired, until {self.until}>"
+        return f"<FormerSession, until {self.until}>"
 
 
 _UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
@@ -85,18 +85,18 @@ class State:
         destroyed: The session is over; nothing brings it back in this request.
         is_ended: It was ended elsewhere, while the request ran.
         refused: Why the cookie that came in was not trusted, if one came and was not.
-        is_kept: The refused cookie must not be deleted: another server may well know what to do with it.
+        keep_cookie: The refused cookie must not be deleted: another server may well know what to do with it.
         is_outdated: What came in must be written again: touched, sealed under an older password, or in an
             older format.
-        came: The names of the session's cookies on the request, chunks among them.
+        received_names: The names of the session's cookies on the request, chunks among them.
         decode: Returns a second decoding of what came in or was last written, to find changes in nested
             values.
         encode: Returns values as they would be written, to compare them.
-        lent: Keys whose values the application holds, and may change unseen; None where nobody keeps count.
-        kept: What the store holds of the session; None where it holds nothing that is known of.
-        has_fresh_id: Its id was made in this request, and not written yet: nobody else can have it.
-        twins: What else came and could be trusted: the same visitor's, in cookies of other paths or domains.
-        retired: What the session was until it was regenerated; to be ended when the next write has succeeded.
+        exposed: Keys whose values the application may have changed in place; None if that is not tracked.
+        stored: What the store holds of the session; None where it holds nothing that is known of.
+        has_new_id: Its id was made in this request, and not written yet: nobody else can have it.
+        duplicates: The other sessions that came: duplicate cookies, of other paths or domains.
+        former: What the session was until it was regenerated; to be ended when the next write has succeeded.
         conflicts: Top-level keys whose value of a parallel request the last write replaced.
         saved: What the last commit, save or destroy in this exchange asks of the response.
     """
@@ -113,16 +113,16 @@ class State:
     destroyed: bool = False
     is_ended: bool = False
     refused: RefusalReason | None = None
-    is_kept: bool = False
+    keep_cookie: bool = False
     is_outdated: bool = False
-    came: tuple[str, ...] = ()
+    received_names: tuple[str, ...] = ()
     decode: Callable[[], dict[str, Any]] | None = None
     encode: Callable[[dict[str, Any]], bytes] = _as_json
-    lent: set[str] | None = None
-    kept: Kept | None = None
-    has_fresh_id: bool = False
-    twins: list[State] = field(default_factory=list)
-    retired: list[Retired] = field(default_factory=list)
+    exposed: set[str] | None = None
+    stored: StoredSession | None = None
+    has_new_id: bool = False
+    duplicates: list[State] = field(default_factory=list)
+    former: list[FormerSession] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     saved: Outcome | None = None
 
@@ -142,7 +142,7 @@ class State:
     def give_id(self, generate_id: Callable[[], str]) -> None:
         """Stamp a new id."""
         self.meta["sid"] = new_id(generate_id)
-        self.has_fresh_id = True
+        self.has_new_id = True
 
     def stamp_id(self, generate_id: Callable[[], str]) -> None:
         """Stamp the id that the session has, or a new one."""
@@ -153,14 +153,14 @@ class State:
 
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
-        if self.modified or self.decode is None or (self.lent is not None and not self.lent):
+        if self.modified or self.decode is None or (self.exposed is not None and not self.exposed):
             return self.modified
-        lent = self.data if self.lent is None else self.lent
+        exposed = self.data if self.exposed is None else self.exposed
         # Each with keys of its own: a serializer may tell whether two strings are one object.
         values = {
             key: value
             for key, value in dict(self.data).items()
-            if key in lent and type(value) not in _UNCHANGING
+            if key in exposed and type(value) not in _UNCHANGING
         }
         if not values:
             return False
@@ -174,8 +174,8 @@ class State:
     def settle(self) -> bool:
         """Compare for the last time, and keep the answer: what the application still holds counts no more."""
         self.modified = self.is_changed()
-        if self.lent is not None:
-            self.lent.clear()
+        if self.exposed is not None:
+            self.exposed.clear()
         return self.modified
 
     def __repr__(self) -> str:

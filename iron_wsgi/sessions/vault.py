@@ -6,7 +6,7 @@ from typing import Protocol
 
 from iron_wsgi.cookies.cookie import Cookie
 
-from .state import Retired, State
+from .state import FormerSession, State
 
 
 class Vault(Protocol):
@@ -50,7 +50,7 @@ class Vault(Protocol):
         """
         ...
 
-    def end(self, over: Retired, /) -> bool:
+    def end(self, over: FormerSession, /) -> bool:
         """See that no copy of a session that is over is accepted any more, as far as that is known here.
 
         Returns whether it was alive until now, as far as *over* says that it matters.

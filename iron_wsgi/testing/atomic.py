@@ -69,7 +69,7 @@ class AtomicStoreContract(StoreContract):
             key = key_of(f"round {number}")
             records = [new(clock, value=f"{thread}", version=thread) for thread in range(THREADS)]
             calls = [partial((store, other)[one.version % 2].create, key, one) for one in records]
-            kept = [one for one, is_kept in zip(records, at_once(*calls), strict=True) if is_kept]
+            kept = [one for one, keep_cookie in zip(records, at_once(*calls), strict=True) if keep_cookie]
             same(len(kept), 1, "creations that succeeded")
             holds(store, key, kept[0])
 
@@ -87,7 +87,7 @@ class AtomicStoreContract(StoreContract):
                 partial((store, other)[one.version % 2].save, A, one, version=present.version)
                 for one in following
             ]
-            kept = [one for one, is_kept in zip(following, at_once(*calls), strict=True) if is_kept]
+            kept = [one for one, keep_cookie in zip(following, at_once(*calls), strict=True) if keep_cookie]
             same(len(kept), 1, "saves that succeeded")
             present = kept[0]
             holds(store, A, present)

@@ -16,7 +16,7 @@ from iron_wsgi.errors import ConfigError, Ended, PayloadError, Refused, SessionC
 from iron_wsgi.servers.ids import MAX_ID, new_id
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.options import SessionOptions
-from iron_wsgi.sessions.state import Kept, Retired, State
+from iron_wsgi.sessions.state import FormerSession, State, StoredSession
 from iron_wsgi.times import FOREVER, MAX_SECONDS, epoch, now
 
 from .codec import Codec
@@ -195,7 +195,7 @@ class IdVault:
         return data, meta, cookie
 
     def _remember(self, state: State, record: bytes) -> None:
-        state.kept = Kept(0, record)
+        state.stored = StoredSession(0, record)
         state.decode, state.encode = lambda: self._read(record)[0], self._codec.values
 
     # Writing.
@@ -207,7 +207,7 @@ class IdVault:
                 refuse_revoked(state, self._options)
         except Refused:
             raise Ended from None
-        write = self._create if state.kept is None else self._replace
+        write = self._create if state.stored is None else self._replace
         write(state, expires_at, cookie)
         return self._value(state.sid)
 
@@ -218,7 +218,7 @@ class IdVault:
     def settle(self, state: State) -> None:
         """Do nothing: no write leaves anything behind. See `Vault.settle`."""
 
-    def end(self, over: Retired) -> bool:
+    def end(self, over: FormerSession) -> bool:
         """Delete the record; where there is a list, revoke the id first. See `Vault.end`."""
         was_alive = revoke(over, self._options)
         return self._delete(over.sid) and was_alive
@@ -236,14 +236,14 @@ class IdVault:
 
     def _replace(self, state: State, expires_at: float | None, cookie: Cookie) -> None:
         """Write what was changed into the record as it is now; one that is gone is not brought back."""
-        sid, kept = state.sid, state.kept
+        sid, stored = state.sid, state.stored
         try:
             present = self._fetch(sid) or b""
             theirs, _, known = self._read(present)
         except Refused:
             raise Ended from None
-        if kept is not None and present != kept.plaintext:
-            before = self._read(kept.plaintext)[0]
+        if stored is not None and present != stored.plaintext:
+            before = self._read(stored.plaintext)[0]
             merged = merge(before, state.data, theirs, is_same=self._codec.is_same)
             if merged.conflicts and self._options.on_conflict == "raise":
                 raise SessionConflict(merged.conflicts)

@@ -11,7 +11,7 @@ from iron_wsgi.seals.sealer import password_for
 from iron_wsgi.servers.ids import key_of, new_id, subject_key_of
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.options import SessionOptions
-from iron_wsgi.sessions.state import Kept, State
+from iron_wsgi.sessions.state import State, StoredSession
 from iron_wsgi.stores.store import Record, Store
 from iron_wsgi.times import milliseconds, now
 
@@ -53,10 +53,10 @@ class Records:
         found = self._fetch(ref)
         if found is None:
             raise Refused("lost")
-        kept, (state.data, state.meta, _) = found
+        stored, (state.data, state.meta, _) = found
         state.issued_at = state.meta.get("iat", state.issued_at)
-        state.is_outdated = state.is_outdated or kept.is_outdated
-        self._settle(state, kept)
+        state.is_outdated = state.is_outdated or stored.is_outdated
+        self._settle(state, stored)
 
     def write(self, state: State, *, expires_at: float | None) -> None:
         """Write *state* under ``state.meta["ref"]``; one that has none, and is no reference yet, gets one.
@@ -69,30 +69,30 @@ class Records:
             PayloadError: The data cannot be written.
             Unavailable: The store does not answer, or too many write this session at once.
         """
-        kept = state.kept
-        if kept is None:
+        stored = state.stored
+        if stored is None:
             self._name(state)
         end = None if expires_at is None else expires_at + self._options.skew
         for _ in range(ATTEMPTS):
             key = key_of(state.meta["ref"])
             plaintext = self._codec.encode(state.data, state.meta)
-            if kept is not None and plaintext == kept.plaintext and not kept.is_outdated:
+            if stored is not None and plaintext == stored.plaintext and not stored.is_outdated:
                 if not ask("store", lambda: self._store.touch(key, expires_at=end)):  # noqa: B023 - asked at once
                     raise Ended
-                self._settle(state, kept)
+                self._settle(state, stored)
                 return
-            record = self._record(state, plaintext, end, kept)
-            if self._put(key, record, kept):
-                self._settle(state, Kept(record.version, plaintext))
+            record = self._record(state, plaintext, end, stored)
+            if self._put(key, record, stored):
+                self._settle(state, StoredSession(record.version, plaintext))
                 return
-            if kept is None and (state.has_fresh_id or self._options.storage == "cookie"):
+            if stored is None and (state.has_new_id or self._options.storage == "cookie"):
                 # An id that somebody has already: never his session.
                 self._name(state, anew=True)
                 continue
             found = self._fetch_anew(state.meta["ref"])
             if found is not None:
-                kept = self._merge(state, *found)
-            elif kept is not None:
+                stored = self._merge(state, *found)
+            elif stored is not None:
                 raise Ended
         msg = "the session is being written by too many requests at once"
         raise Unavailable(msg)
@@ -124,7 +124,7 @@ class Records:
             state.give_id(self._options.generate_id)
         state.meta["ref"] = state.meta["sid"]
 
-    def _fetch(self, ref: str) -> tuple[Kept, Decoded] | None:
+    def _fetch(self, ref: str) -> tuple[StoredSession, Decoded] | None:
         record = ask("store", lambda: self._store.load(key_of(ref)))
         if record is None:
             return None
@@ -144,9 +144,9 @@ class Records:
         if not hmac.compare_digest(decoded.meta.get("ref", ""), ref):
             raise Refused("invalid")
         is_outdated = self._passwords.is_outdated(fields.password_id)
-        return Kept(record.version, opened.plaintext, is_outdated), decoded
+        return StoredSession(record.version, opened.plaintext, is_outdated), decoded
 
-    def _fetch_anew(self, ref: str) -> tuple[Kept, Decoded] | None:
+    def _fetch_anew(self, ref: str) -> tuple[StoredSession, Decoded] | None:
         """Fetch what somebody else has just written, which must not be written over unread."""
         try:
             return self._fetch(ref)
@@ -154,12 +154,14 @@ class Records:
             msg = f"the session was written by somebody whose record cannot be read here: {refused.reason}"
         raise Unavailable(msg)
 
-    def _put(self, key: str, record: Record, kept: Kept | None) -> bool:
-        if kept is None:
+    def _put(self, key: str, record: Record, stored: StoredSession | None) -> bool:
+        if stored is None:
             return ask("store", lambda: self._store.create(key, record))
-        return ask("store", lambda: self._store.save(key, record, version=kept.version))
+        return ask("store", lambda: self._store.save(key, record, version=stored.version))
 
-    def _record(self, state: State, plaintext: bytes, end: float | None, kept: Kept | None) -> Record:
+    def _record(
+        self, state: State, plaintext: bytes, end: float | None, stored: StoredSession | None
+    ) -> Record:
         at = now(self._options.clock)
         value = fe26.seal_at(
             plaintext,
@@ -172,17 +174,17 @@ class Records:
         return Record(
             value=value + fe26.VERSION_MARK,
             # A key that is used again begins with a higher one.
-            version=milliseconds(at) if kept is None else kept.version + 1,
+            version=milliseconds(at) if stored is None else stored.version + 1,
             subject="" if subject is None else subject_key_of(subject),
             created_at=state.issued_at,
             written_at=at,
             expires_at=end,
         )
 
-    def _merge(self, state: State, present: Kept, theirs: Decoded) -> Kept:
+    def _merge(self, state: State, present: StoredSession, theirs: Decoded) -> StoredSession:
         """Add to *state* what somebody else wrote meanwhile, and return what is to be replaced."""
-        if state.kept is not None:
-            base = self._codec.decode(state.kept.plaintext)
+        if state.stored is not None:
+            base = self._codec.decode(state.stored.plaintext)
         else:  # both moved it out of its cookie
             base = Decoded(state.decode() if state.decode else {}, {})
         merged = merge(base.data, state.data, theirs.data, is_same=self._codec.is_same)
@@ -198,7 +200,7 @@ class Records:
         self._settle(state, present)
         return present
 
-    def _settle(self, state: State, kept: Kept) -> None:
-        state.kept = kept
-        state.decode = lambda: self._codec.decode(kept.plaintext).data
+    def _settle(self, state: State, stored: StoredSession) -> None:
+        state.stored = stored
+        state.decode = lambda: self._codec.decode(stored.plaintext).data
         state.encode = self._codec.values

@@ -9,7 +9,7 @@ from iron_wsgi.revocation.revocations import MARGIN
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.events import notices
 from iron_wsgi.sessions.options import SessionOptions
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 
 LIST: Final = "list of revocations"
 """What it is called in the log."""
@@ -43,7 +43,7 @@ def refuse_revoked(state: State, options: SessionOptions) -> None:
         raise Refused("revoked")
 
 
-def revoke(over: Retired, options: SessionOptions) -> bool:
+def revoke(over: FormerSession, options: SessionOptions) -> bool:
     """Tell the option ``revocations``, if there is one, that a session is over.
 
     Returns whether it was alive until now, as far as *over* says that it matters.

@@ -11,9 +11,9 @@ from iron_wsgi.errors import Ended, Refused, SealError
 from iron_wsgi.seals import seal as fe26
 from iron_wsgi.seals.sealer import password_for
 from iron_wsgi.sessions.events import notices
-from iron_wsgi.sessions.expiry import outgrows
+from iron_wsgi.sessions.expiry import needs_new_id
 from iron_wsgi.sessions.options import SessionOptions
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.times import now
 
 from .codec import Codec
@@ -198,7 +198,7 @@ class SealVault:
             if self._options.overflow != "store" or _fits(value, cookie):
                 state.decode = lambda: self._codec.decode(plaintext).data
                 state.encode = self._codec.values
-                state.kept = None
+                state.stored = None
                 return value
         # 4. In the store.
         assert self._records is not None  # noqa: S101 - SessionOptions sees to it
@@ -207,23 +207,23 @@ class SealVault:
 
     def preview(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
         """Return a value as long as `dump` would return. See `Vault.preview`."""
-        twin = State(
+        duplicate = State(
             meta=dict(state.meta), mac=state.mac, issued_at=state.issued_at, expires_at=state.expires_at
         )
-        self._stamp(twin, expires_at)
-        ref = twin.meta.pop("ref", twin.sid)
+        self._stamp(duplicate, expires_at)
+        ref = duplicate.meta.pop("ref", duplicate.sid)
         if self._options.storage == "cookie":
-            value = self._seal(self._codec.encode(state.data, twin.meta), expires_at)
+            value = self._seal(self._codec.encode(state.data, duplicate.meta), expires_at)
             if self._options.overflow != "store" or _fits(value, cookie):
                 return value
-        return self._seal(self._reference({**twin.meta, "ref": ref}), expires_at)
+        return self._seal(self._reference({**duplicate.meta, "ref": ref}), expires_at)
 
     def settle(self, state: State) -> None:
         """Let go of the record of a session that is in its cookie again. See `Vault.settle`."""
-        if self._records is not None and state.kept is None:
+        if self._records is not None and state.stored is None:
             self._records.release(state)
 
-    def end(self, over: Retired) -> bool:
+    def end(self, over: FormerSession) -> bool:
         """Revoke the session's id and delete its record. See `Vault.end`.
 
         In this order: if the second fails, whoever tries again meets the list.
@@ -249,7 +249,7 @@ class SealVault:
         if until > expires_at:
             state.meta["until"] = round(until, 3)
         # And what a parallel request writes, of which nothing is known here, as long as any under this id.
-        if outgrows(state, options, expires_at):
+        if needs_new_id(state, options, expires_at):
             state.meta["life"] = round(expires_at - now(options.clock))
 
     def _meet_list(self, state: State) -> None:

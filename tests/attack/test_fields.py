@@ -29,7 +29,7 @@ FOREIGN = forged({"user": 3}, NEW, password_id="2", salt="12" * 32, integrity_sa
 TWIN = forged({"user": 4}, password_id="3", salt="56" * 32, integrity_salt="78" * 32, iv=b"\xff" * 16)
 """Under the same secret as the first, by another id."""
 
-SEALS = {"second": SECOND, "foreign": FOREIGN, "twin": TWIN}
+SEALS = {"second": SECOND, "foreign": FOREIGN, "duplicate": TWIN}
 
 
 def test_the_seals_that_are_taken_apart_here_open_as_they_are() -> None:

@@ -72,10 +72,10 @@ def test_the_id_of_another_configured_password_does_not_open_the_seal() -> None:
 
 
 def test_an_id_is_signed_so_a_seal_cannot_be_moved_to_another_id_of_the_same_password() -> None:
-    twins = vault(password={1: OLD, 2: OLD})
+    duplicates = vault(password={1: OLD, 2: OLD})
     seal = forged({"user": 1})
-    assert verdict(seal, twins) == {"user": 1}
-    assert verdict(seal.replace("Fe26.2*1*", "Fe26.2*2*"), twins) == "invalid"
+    assert verdict(seal, duplicates) == {"user": 1}
+    assert verdict(seal.replace("Fe26.2*1*", "Fe26.2*2*"), duplicates) == "invalid"
 
 
 def test_a_seal_without_id_opens_only_where_a_default_password_is_configured() -> None:

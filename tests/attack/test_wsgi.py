@@ -508,7 +508,7 @@ def test_an_error_after_the_headers_is_raised_again_by_the_server(with_write: bo
 
 
 def test_the_servers_error_is_not_kept_alive() -> None:
-    class Kept(Exception):
+    class StoredSession(Exception):
         pass
 
     alive: list[Any] = []
@@ -516,8 +516,8 @@ def test_the_servers_error_is_not_kept_alive() -> None:
     def app(_request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", list(PLAIN))
         try:
-            raise Kept  # noqa: TRY301 - see above
-        except Kept as error:
+            raise StoredSession  # noqa: TRY301 - see above
+        except StoredSession as error:
             alive.append(weakref.ref(error))
             start_response("200 OK", list(PLAIN), sys.exc_info())
         return iter([b"ok"])

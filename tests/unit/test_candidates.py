@@ -11,8 +11,8 @@ CHUNKS = ["s.0", "s.1", "s.2", "s.3"]
 
 
 def _candidates(cookies: dict[str, str | Sequence[str]]) -> tuple[list[str], tuple[str, ...], bool]:
-    values, came, is_flooded = candidates(DictJar(cookies), "s", CHUNKS)
-    return values, came, is_flooded
+    values, came, has_more = candidates(DictJar(cookies), "s", CHUNKS)
+    return values, came, has_more
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from iron_wsgi import (
     SessionOptions,
 )
 from iron_wsgi.engine.engine import Engine
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .visitor import (
@@ -647,7 +647,7 @@ def test_another_vault_decides_what_a_value_is(clock: FakeClock) -> None:
         def settle(self, state: State, /) -> None:
             settled.append(state.sid)
 
-        def end(self, over: Retired, /) -> bool:
+        def end(self, over: FormerSession, /) -> bool:
             ended.append(over.sid)
             return True
 

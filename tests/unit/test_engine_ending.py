@@ -11,7 +11,7 @@ from iron_wsgi.engine.engine import Engine
 from iron_wsgi.engine.exchange import CookieExchange
 from iron_wsgi.errors import Ended
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.testing import DictJar, FakeClock
 
 from .visitor import NOW, PASSWORD, lines
@@ -49,7 +49,7 @@ class Ledger:
     def settle(self, state: State, /) -> None:
         self._tell("settle", state.sid)
 
-    def end(self, over: Retired, /) -> bool:
+    def end(self, over: FormerSession, /) -> bool:
         self._tell("end", over.sid, over.ref or "")
         self.until.append(over.until)
         return self.is_alive
@@ -342,7 +342,7 @@ def test_without_a_store_a_list_or_another_vault_there_is_nobody_to_tell(clock: 
     plain = Engine(SessionOptions(password=PASSWORD, cookie_name="s", clock=clock), vault=lambda _: ledger)
     state = _open(plain)
     plain.regenerate(state)
-    assert state.retired == []
+    assert state.former == []
     assert lines(plain.destroy(state)) == [("s", "deleted")]
     assert ledger.told == []
 

@@ -7,7 +7,7 @@ import pytest
 
 from iron_wsgi import CookieOptions, SessionOptions
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.sessions.expiry import end_of, expiry, is_old, last_expiry, max_age, outgrows
+from iron_wsgi.sessions.expiry import end_of, expiry, is_old, last_expiry, max_age, needs_new_id
 from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import FakeClock
 
@@ -135,13 +135,13 @@ def test_of_what_may_live_for_ever_there_is_no_last_copy() -> None:
 
 def test_what_lives_longer_than_the_ttl_says_so() -> None:
     options = _watched()
-    assert not outgrows(_state(), options, NOW + 960)
-    assert outgrows(_state(), options, NOW + 960.1)
-    assert not outgrows(_state(meta={"life": 5000}), options, NOW + 5060)
-    assert outgrows(_state(meta={"life": 5000}), options, NOW + 5060.1)
-    assert not outgrows(_state(), options, None)
-    assert not outgrows(_state(), _options(), NOW + 9000)
-    assert not outgrows(_state(), _watched(absolute_timeout=9000), NOW + 9000)
+    assert not needs_new_id(_state(), options, NOW + 960)
+    assert needs_new_id(_state(), options, NOW + 960.1)
+    assert not needs_new_id(_state(meta={"life": 5000}), options, NOW + 5060)
+    assert needs_new_id(_state(meta={"life": 5000}), options, NOW + 5060.1)
+    assert not needs_new_id(_state(), options, None)
+    assert not needs_new_id(_state(), _options(), NOW + 9000)
+    assert not needs_new_id(_state(), _watched(absolute_timeout=9000), NOW + 9000)
 
 
 # ---- Max-Age ----

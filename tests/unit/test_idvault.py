@@ -18,7 +18,7 @@ from iron_wsgi import ConfigError, Event, IdVault, Outcome, PayloadError, Sessio
 from iron_wsgi.cookies.cookie import Cookie
 from iron_wsgi.errors import Ended, Refused, SessionConflict, Unavailable
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.sessions.state import Kept, Retired, State
+from iron_wsgi.sessions.state import FormerSession, State, StoredSession
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
 
@@ -1024,9 +1024,9 @@ def test_a_session_that_was_revoked_while_the_request_ran_is_not_written(
 def test_ending_a_session_deletes_its_record(shelf: Shelf, clock: FakeClock) -> None:
     shelf.keep("a", _by_express())
     vault = _bound(shelf, clock)
-    assert vault.end(Retired("a", None, None))
+    assert vault.end(FormerSession("a", None, None))
     assert shelf.records == {}
-    assert not vault.end(Retired("a", None, None))
+    assert not vault.end(FormerSession("a", None, None))
 
 
 # ---- what is refused at once ----
@@ -1098,7 +1098,7 @@ def test_neither_secrets_nor_values_are_shown(visitor: Visitor, shelf: Shelf) ->
     assert shelf.only[0] not in shown
     with pytest.raises(Ended) as caught:
         vault(SessionOptions(**visitor.options)).dump(
-            State(data={}, meta={"sid": "gone"}, is_new=False, kept=Kept(0, b"{}")),
+            State(data={}, meta={"sid": "gone"}, is_new=False, stored=StoredSession(0, b"{}")),
             expires_at=NOW + 60,
             cookie=outcome.cookies[0],
         )

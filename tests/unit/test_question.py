@@ -6,7 +6,7 @@ import pytest
 
 from iron_wsgi import Refused, SessionOptions, Unavailable
 from iron_wsgi.revocation import Revocations
-from iron_wsgi.sessions.state import Retired, State
+from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.vaults.revocation_check import refuse_revoked, revoke
 
@@ -98,35 +98,35 @@ def test_where_it_is_spelled_out_a_list_that_does_not_answer_accepts_everybody_a
 
 def test_whether_what_is_over_was_alive_is_asked_only_where_it_matters(clock: FakeClock) -> None:
     noted = ShakyList(clock)
-    assert revoke(Retired("abc", None, NOW + 5), _options(revocations=noted))
-    assert revoke(Retired("abc", None, NOW + 5), _options(revocations=noted))
+    assert revoke(FormerSession("abc", None, NOW + 5), _options(revocations=noted))
+    assert revoke(FormerSession("abc", None, NOW + 5), _options(revocations=noted))
     assert noted.calls == ["revoke", "revoke"]
-    assert not revoke(Retired("abc", None, NOW + 5, None, NOW - 5), _options(revocations=noted))
-    assert revoke(Retired("new", None, None, None, NOW - 5), _options(revocations=noted))
+    assert not revoke(FormerSession("abc", None, NOW + 5, None, NOW - 5), _options(revocations=noted))
+    assert revoke(FormerSession("new", None, None, None, NOW - 5), _options(revocations=noted))
     assert noted.revoked[-1] == ("new", None)
-    assert revoke(Retired("abc", None, None), _options())
+    assert revoke(FormerSession("abc", None, None), _options())
 
 
 def test_a_list_that_lost_what_it_knew_does_not_say_that_a_session_was_alive() -> None:
     assert not revoke(
-        Retired("abc", None, None, "lost", NOW - 5), _options(revocations=Users(), subject="user")
+        FormerSession("abc", None, None, "lost", NOW - 5), _options(revocations=Users(), subject="user")
     )
 
 
 def test_a_list_that_notes_no_single_sessions_lets_them_be_regenerated() -> None:
     users = Users()
-    assert revoke(Retired("abc", None, None, "8", NOW - 5), _options(revocations=users))
-    assert not revoke(Retired("abc", None, None, "7", NOW - 5), _options(revocations=users))
+    assert revoke(FormerSession("abc", None, None, "8", NOW - 5), _options(revocations=users))
+    assert not revoke(FormerSession("abc", None, None, "7", NOW - 5), _options(revocations=users))
 
 
 def test_of_two_that_end_a_session_at_once_one_alone_finds_it_alive(clock: FakeClock) -> None:
     noted = ShakyList(clock)
     noted.meanwhile["revoke"] = lambda: noted.inner.revoke("abc")
-    assert not revoke(Retired("abc", None, NOW + 5, None, NOW - 5), _options(revocations=noted))
+    assert not revoke(FormerSession("abc", None, NOW + 5, None, NOW - 5), _options(revocations=noted))
 
 
 def test_what_was_revoked_by_its_subject_was_not_alive(clock: FakeClock) -> None:
     noted = ShakyList(clock)
     noted.revoke_subject("7", before=NOW)
-    assert not revoke(Retired("abc", None, NOW + 5, "7", NOW - 5), _options(revocations=noted))
-    assert revoke(Retired("new", None, NOW + 5, "7", NOW), _options(revocations=noted))
+    assert not revoke(FormerSession("abc", None, NOW + 5, "7", NOW - 5), _options(revocations=noted))
+    assert revoke(FormerSession("new", None, NOW + 5, "7", NOW), _options(revocations=noted))

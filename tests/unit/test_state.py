@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iron_wsgi.sessions.state import Kept, Retired, State
+from iron_wsgi.sessions.state import FormerSession, State, StoredSession
 from iron_wsgi.vaults.codec import Decoded
 
 
@@ -70,7 +70,7 @@ def test_a_state_shows_keys_and_flags_and_no_values() -> None:
 def test_a_settled_state_keeps_its_answer_whatever_changes_unseen_afterwards(*, is_counted: bool) -> None:
     state, changed = _opened({"cart": [1]}), _opened({"cart": [1]})
     for one in (state, changed):
-        one.lent = {"cart"} if is_counted else None
+        one.exposed = {"cart"} if is_counted else None
     changed.data["cart"].append(2)
     assert not state.settle()
     assert changed.settle()
@@ -88,5 +88,9 @@ def test_a_value_that_cannot_be_written_is_compared_by_what_it_shows() -> None:
 
 
 def test_what_is_known_of_a_session_shows_neither_ids_nor_content() -> None:
-    secrets = (Kept(1, b"CANARY"), Retired("CANARY", "CANARY", 5.0, "CANARY"), Decoded({"a": "CANARY"}, {}))
+    secrets = (
+        StoredSession(1, b"CANARY"),
+        FormerSession("CANARY", "CANARY", 5.0, "CANARY"),
+        Decoded({"a": "CANARY"}, {}),
+    )
     assert "CANARY" not in repr(secrets)
