@@ -108,7 +108,7 @@ class SessionStore(AsynchronousHalf):
         state = self._opened()
         if "_session_cache" not in self.__dict__ or state.destroyed:
             return state.data
-        return state.decode() if state.decode else {}
+        return state.snapshot.data() if state.snapshot else {}
 
     def _load_key(self) -> State:
         key: str = self.session_key

@@ -67,5 +67,5 @@ def retire_emptied(state: State, engine: Engine) -> None:
     """Give a session that was emptied another id: its old cookie still holds what it held, and is to die."""
     if engine.options.revocations is None or state.data or state.is_new:
         return
-    if state.decode is not None and state.decode():
+    if state.snapshot is not None and state.snapshot.data():
         engine.regenerate(state)

@@ -210,9 +210,9 @@ class FlaskExchange(CookieExchange):
         cookie = self.interface.cookie_options(self.app, self.cookie_name)
         if cookie.expires is not None or cookie.max_age is not None:
             return Terms(cookie, None, None)
-        if not state.data and state.decode is not None:
+        if not state.data and state.snapshot is not None:
             # It is about to end, and what it was says how long its copies live.
-            state = replace(state, data=state.decode())
+            state = replace(state, data=state.snapshot.data())
         was_accessed = state.accessed
         moment = self.interface.get_expiration_time(self.app, FlaskSession.opened(self, state))
         state.accessed = was_accessed  # this was ours, and no access

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final, NamedTuple, final
 
 from .jar import CookieJar
@@ -28,16 +29,17 @@ class Candidates(NamedTuple):
 
 def candidates(jar: CookieJar, name: str, chunk_names: Sequence[str]) -> Candidates:
     """Return what came in under the cookie's *name*, and in chunks of it."""
-    whole = [value for value in jar.read(name) if value]
-    received_names = [name] if whole else []
-    chunks: list[str] = []
-    for index, chunk in enumerate(chunk_names):
-        values = jar.read(chunk)
-        if values and (part := next(filter(None, values), "")):
-            received_names.append(chunk)
-            if len(chunks) == index:
-                chunks.append(part)
-    joined = ["".join(chunks)] if chunks else []
-    distinct = list(dict.fromkeys(whole))
+    read = jar.read
+    whole = [value for value in dict.fromkeys(read(name)) if value]
+    chunks = {chunk: values for chunk in chunk_names if (values := read(chunk)) and any(values)}
+    received_names = (name, *chunks) if whole else tuple(chunks)
+    joined = _joined(chunks, chunk_names) if chunks else []
     room = MAX_CANDIDATES - len(joined)
-    return Candidates([*distinct[:room], *joined], tuple(received_names), len(distinct) > room)
+    return Candidates([*whole[:room], *joined], received_names, len(whole) > room)
+
+
+def _joined(chunks: dict[str, Sequence[str]], chunk_names: Sequence[str]) -> list[str]:
+    """Return the value that the chunks make together, up to the first that is missing."""
+    found = takewhile(bool, (next(filter(None, chunks.get(name, ())), "") for name in chunk_names))
+    value = "".join(found)
+    return [value] if value else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, final
 
 from iron_wsgi.cookies.candidates import candidates
 from iron_wsgi.cookies.cookie import MAX_CHUNKS, Cookie, chunk_name, deletion
@@ -20,6 +20,7 @@ from iron_wsgi.times import now
 from iron_wsgi.vaults.seal_vault import SealVault
 
 from .chunks import pack
+from .refusals import Refusal, anonymous, report_refusals
 from .regeneration import end_former, note_former, regenerate
 
 if TYPE_CHECKING:
@@ -28,20 +29,11 @@ if TYPE_CHECKING:
     from iron_wsgi.sessions.options import Options
 
 
-Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
-"""Why a value was not trusted, and the password id that it names."""
-
-# Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
-# read it; what a server has lost may come back with it; and a late request with the id of before the sign-in
-# must not delete the cookie that the sign-in has set.
-KEEP_COOKIE_AFTER: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost", "revoked"})
-
-
 @final
 class Engine:
     """Opens sessions from cookies and commits them. Holds nothing of a request; one serves all threads."""
 
-    __slots__ = ("_chunk_names", "_make_vault", "_reporter", "_vault", "options")
+    __slots__ = ("_chunk_names", "_make_vault", "_read_only", "_reporter", "_vault", "options")
 
     def __init__(
         self, options: SessionOptions, *, vault: Callable[[SessionOptions], Vault] = SealVault
@@ -49,6 +41,7 @@ class Engine:
         """Work under *options*; *vault* makes what turns cookies into sessions, if they name no other."""
         self.options = options
         self._chunk_names = [chunk_name(options.cookie_name, index) for index in range(MAX_CHUNKS)]
+        self._read_only = Outcome(vary=True, name=options.cookie_name)
         self._make_vault = vault
         self._vault = (options.vault or vault)(options)
         self._reporter = Reporter(options.on_event, self._log_key)
@@ -69,10 +62,10 @@ class Engine:
 
         Of several that can, the one that expires last.
         """
-        values, received_names, has_more = candidates(jar, self.options.cookie_name, self._chunk_names)
+        received = candidates(jar, self.options.cookie_name, self._chunk_names)
         opened: list[State] = []
         refusals: list[Refusal] = []
-        for value in values:
+        for value in received.values:
             try:
                 state = self._vault.load(value)
             except Refused as refused:
@@ -81,10 +74,12 @@ class Engine:
                 continue
             opened.append(state)
         if not opened:
-            opened = [self._anonymous(refusals)]
-            opened[0].keep_cookie |= has_more  # the good one may be among those not tried
-        best, *best.duplicates = sorted(opened, key=end_of, reverse=True)
-        best.received_names = received_names
+            opened.append(self._anonymous(refusals))
+            opened[0].keep_cookie |= received.has_more  # the good one may be among those not tried
+        if len(opened) > 1:
+            opened.sort(key=end_of, reverse=True)
+        best, *best.duplicates = opened
+        best.received_names = received.received_names
         return best
 
     def commit(
@@ -116,21 +111,24 @@ class Engine:
         attributes = cookie or self.options.cookie_options
         # 1. A destroyed session stays destroyed, whatever came after.
         if state.destroyed:
-            return self._unwritten(state)
+            return self._unchanged(state)
         # 2. A failed request changes nothing but what was saved explicitly.
         if status >= 500 and not self.options.save_on_error and not renew:
-            return self._unwritten(state)
+            return self._unchanged(state)
         # 3. Changes. A session that was emptied is over.
-        write = self.options.auto_commit and state.is_changed()
+        is_changed = state.is_changed()
+        write = self.options.auto_commit and is_changed
         if write and not state.data and not renew:
-            return self._left_empty(state, attributes, expires_at)
+            return self._end_emptied(state, attributes, expires_at)
         # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
         if write or (status != 304 and (renew or self.is_due(state, expires_at=expires_at))):
-            return self._written(state, attributes, expires_at, cookie_expires, asked=write or renew)
+            return self._write(
+                state, attributes, expires_at, cookie_expires, is_changed=is_changed, is_asked=write or renew
+            )
         # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
         if state.refused and state.accessed and not state.keep_cookie and state.saved is None:
-            return self._deletion(state, attributes)
-        return self._unwritten(state)
+            return self._delete_cookies(state, attributes)
+        return self._unchanged(state)
 
     def is_idle(self, state: State, *, expires_at: float | None = None) -> bool:
         """Tell whether a commit with this *expires_at* would ask for no cookie, unless told to renew."""
@@ -166,11 +164,11 @@ class Engine:
             Unavailable: A store or a list does not answer, so that copies may live on; nothing was done.
         """
         if not state.destroyed:
-            outcome = self._emptied(state, cookie or self.options.cookie_options, expires_at)
+            outcome = self._end(state, cookie or self.options.cookie_options, expires_at)
             state.destroyed = True
             state.data.clear()
             return outcome
-        return self._unwritten(state)
+        return self._unchanged(state)
 
     def sid(self, state: State) -> str:
         """Return the session's id, which its next write stamps."""
@@ -191,7 +189,9 @@ class Engine:
     ) -> int:
         """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
         attributes = cookie or self.options.cookie_options
-        whole, _ = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.preview)
+        whole, _ = self._whole_cookie(
+            state, attributes, expires_at, cookie_expires, write=self._vault.preview
+        )
         return len(whole.header)
 
     def expiry(self, state: State, given: float | None = None) -> float | None:
@@ -204,57 +204,42 @@ class Engine:
     # Reading.
 
     def _anonymous(self, refusals: Sequence[Refusal]) -> State:
-        state = State(issued_at=self.now())
-        for reason, password_id in refusals:
-            event = Event(
-                kind="refused",
-                cookie_name=self.options.cookie_name,
-                reason=reason,
-                password_id=password_id,
-            )
-            self._reporter.report(event)
-            if reason != "expired":
-                notices.say(
-                    f"refused {reason}",
-                    self.options.cookie_name,
-                    f"one was refused ({reason}, password id {password_id!r:.34}); the visitor is anonymous",
-                )
-        if refusals:
-            state.refused = refusals[0][0]
-            state.keep_cookie = any(reason in KEEP_COOKIE_AFTER for reason, _ in refusals)
-        return state
+        report_refusals(refusals, self.options.cookie_name, self._reporter)
+        return anonymous(refusals, self.now())
 
     # Writing.
 
-    def _written(
+    def _write(
         self,
         state: State,
         attributes: CookieOptions,
         expires_at: float | None,
         cookie_expires: float | None,
         *,
-        asked: bool,
+        is_changed: bool,
+        is_asked: bool,
     ) -> Outcome:
         """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
-        is_change = state.is_changed()
         if needs_new_id(state, self.options, self.expiry(state, expires_at)):
             regenerate(state, self.options, began_at=state.issued_at)
         state.modified = True  # until it is written: a failure must not pass for a save
         try:
-            whole, end = self._whole(state, attributes, expires_at, cookie_expires, write=self._vault.dump)
+            whole, end = self._whole_cookie(
+                state, attributes, expires_at, cookie_expires, write=self._vault.dump
+            )
             cookies = pack(whole, state, self.options)
         except Ended:
-            return self._ended(state)
+            return self._ended_elsewhere(state)
         except (PayloadError, CookieTooLarge) as error:
-            if asked:
+            if is_asked:
                 raise
             state.modified = False
             notices.say("not renewed", self.options.cookie_name, f"it was not renewed: {error}")
-            return self._unwritten(state)
+            return self._unchanged(state)
         if not end_former(state, self._vault, end):
             # Somebody has ended what it was: nothing may come of it, nor of what was written just now.
             self._vault.end(FormerSession(state.sid, state.meta.get("ref"), end))
-            return self._ended(state)
+            return self._ended_elsewhere(state)
         self._vault.settle(state)
         for key in state.conflicts:
             self._report("conflict", state, key=key)
@@ -263,12 +248,12 @@ class Engine:
         state.subject = self.options.subject_of(state.data) if self.options.has_server_state else None
         state.expires_at = end
         state.refused = None
-        if state.saved is None and (state.is_new or not is_change):
+        if state.saved is None and (state.is_new or not is_changed):
             self._report("created" if state.is_new else "renewed", state)
         state.saved = Outcome(cookies, vary=True, private=True, name=self.options.cookie_name)
         return state.saved
 
-    def _whole(
+    def _whole_cookie(
         self,
         state: State,
         attributes: CookieOptions,
@@ -292,30 +277,30 @@ class Engine:
 
         return cookie_with(write(state, expires_at=end, cookie=cookie_with(""))), end
 
-    def _left_empty(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+    def _end_emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
         """Return the outcome for a session that was emptied, and not destroyed."""
         if not state.keep_cookie:
-            return self._emptied(state, attributes, expires_at)
+            return self._end(state, attributes, expires_at)
         state.modified = False
-        return self._unwritten(state)
+        return self._unchanged(state)
 
-    def _emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
+    def _end(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
         """End what *state* is, and was before it was regenerated. What is written later is a new session."""
         for one in (state, *state.duplicates):  # the visitor would be back by another one
             note_former(one, self.options, expires_at=expires_at)
         state.former += [over for duplicate in state.duplicates for over in duplicate.former]
         end_former(state, self._vault, self.expiry(state, expires_at))
-        outcome = self._deletion(state, attributes)
+        outcome = self._delete_cookies(state, attributes)
         state.meta, state.mac, state.stored = {}, b"", None
         state.modified, state.issued_at = False, self.now()
         return outcome
 
-    def _deletion(self, state: State, attributes: CookieOptions) -> Outcome:
+    def _delete_cookies(self, state: State, attributes: CookieOptions) -> Outcome:
         """Return deletions of all that came or was saved; nothing where there is nothing to delete."""
         saved = state.saved.cookies if state.saved else ()
         names = dict.fromkeys([*state.received_names, *(cookie.name for cookie in saved)])
         if not names:
-            return self._unwritten(state)
+            return self._unchanged(state)
         if not state.refused:
             self._report("destroyed", state)
         state.is_outdated, state.expires_at = False, None  # nothing is left to renew
@@ -323,7 +308,7 @@ class Engine:
         state.saved = Outcome(deletions, vary=True, private=True, name=self.options.cookie_name)
         return state.saved
 
-    def _ended(self, state: State) -> Outcome:
+    def _ended_elsewhere(self, state: State) -> Outcome:
         """Return the outcome for a session that was ended elsewhere: a cookie would bring it back."""
         state.destroyed = state.is_ended = True
         state.modified, state.saved = False, None
@@ -334,13 +319,13 @@ class Engine:
             self.options.cookie_name,
             "it was not saved, because the session was ended elsewhere while the request ran",
         )
-        return Outcome(vary=True, name=self.options.cookie_name)
+        return self._read_only
 
-    def _unwritten(self, state: State) -> Outcome:
+    def _unchanged(self, state: State) -> Outcome:
         """Return what an earlier commit asked for, or only that the response varies."""
         if state.saved is not None:
             return state.saved
-        return Outcome(vary=True, name=self.options.cookie_name) if state.accessed else NOTHING
+        return self._read_only if state.accessed else NOTHING
 
     def _report(
         self, kind: EventKind, state: State, *, reason: RefusalReason | None = None, key: str | None = None

@@ -36,6 +36,22 @@ class KeyPair:
         raise TypeError(msg)
 
 
+@final
+class CheckedPassword(str):
+    """A password that is long enough: checked once, when it is made, and not again at each seal."""
+
+    __slots__ = ()
+
+    def __new__(cls, password: str) -> CheckedPassword:
+        """Check *password*.
+
+        Raises:
+            ConfigError: It has fewer than 32 UTF-16 units, or holds half a surrogate pair.
+        """
+        check_password(password)
+        return super().__new__(cls, password)
+
+
 Key: TypeAlias = str | bytes | KeyPair
 """A password (32 UTF-16 units or more), a raw key (32 bytes; AES-128-CTR encrypts with 16), or a pair."""
 
@@ -108,7 +124,8 @@ def check_iterations(iterations: int) -> None:
 
 def _derive(password: str, salt: bytes, length: int, iterations: int) -> bytes:
     """Return a key. The salt is used as text, as the peers do, never decoded from hexadecimal."""
-    check_password(password)
+    if type(password) is not CheckedPassword:
+        check_password(password)
     check_iterations(iterations)
     if not salt:
         msg = "the seal has no salt, so it was not made under a password"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from iron_wsgi.errors import ConfigError, WeakPasswordWarning, opaque
 
-from .keys import check_password
+from .keys import CheckedPassword
 
 DEFAULT_ID = "default"  # what @hapi/iron looks up for a seal that names no id
 MIN_DISTINCT_CHARACTERS = 12
@@ -50,18 +50,21 @@ class Passwords:
         sealing_id: The id written into new seals.
     """
 
-    __slots__ = ("_by_id", "ids", "sealing_id")
+    __slots__ = ("_by_id", "_outdated", "ids", "sealing_id")
 
-    _by_id: dict[str, str]
+    _by_id: dict[str, CheckedPassword]
+    _outdated: frozenset[str]
     ids: tuple[str, ...]
     sealing_id: str
 
     def __init__(self, by_id: Mapping[str, str], *, sealing_id: str) -> None:
-        """Hold *by_id*, whose order is newest first. Use `parse`, which checks what it is given."""
+        """Hold *by_id*, whose order is newest first. Use `parse`, which also warns of weak passwords."""
         set_once = super().__setattr__
-        set_once("_by_id", dict(by_id))
-        set_once("ids", tuple(by_id))
+        set_once("_by_id", {password_id: _checked(password) for password_id, password in by_id.items()})
+        ids = tuple(by_id)
+        set_once("ids", ids)
         set_once("sealing_id", sealing_id)
+        set_once("_outdated", frozenset(ids[ids.index(sealing_id) + 1 :]))
 
     @classmethod
     @opaque
@@ -88,10 +91,10 @@ class Passwords:
             by_id = dict(password._by_id)  # noqa: SLF001 - of the same class
             sealing_id = password.sealing_id
         else:
-            by_id = dict(_entries(password))
+            by_id = {password_id: _checked(secret) for password_id, secret in _entries(password)}
             sealing_id = next(iter(by_id))
         for secret in by_id.values():
-            _check(secret)
+            _warn_if_weak(secret)
         if seal_with is not None:
             sealing_id = _number(seal_with)
         if sealing_id not in by_id or sealing_id == DEFAULT_ID:
@@ -133,17 +136,17 @@ class Passwords:
         return Passwords(by_id, sealing_id=self.sealing_id)
 
     @property
-    def sealing(self) -> str:
+    def sealing(self) -> CheckedPassword:
         """The password that seals."""
         return self._by_id[self.sealing_id]
 
-    def get(self, password_id: str) -> str | None:
+    def get(self, password_id: str) -> CheckedPassword | None:
         """Return the password for an id as a seal names it ('' for none), or None."""
         return self._by_id.get(password_id or DEFAULT_ID)
 
     def is_outdated(self, password_id: str) -> bool:
         """Tell whether a seal under this id should be written again under the sealing one."""
-        return self.ids.index(password_id or DEFAULT_ID) > self.ids.index(self.sealing_id)
+        return (password_id or DEFAULT_ID) in self._outdated
 
     def derive(self, *purpose: str) -> Passwords:
         """Return the passwords for a purpose: a seal made for one purpose opens under no other.
@@ -226,11 +229,16 @@ def _number(key: object) -> str:
     return text
 
 
-def _check(password: object) -> None:
+def _checked(password: object) -> CheckedPassword:
+    if isinstance(password, CheckedPassword):
+        return password
     if not isinstance(password, str):
         msg = f"a password is a string, not {type(password).__name__}"
         raise ConfigError(msg)
-    check_password(password)
+    return CheckedPassword(password)
+
+
+def _warn_if_weak(password: str) -> None:
     if password in _PUBLISHED or len(set(password)) < MIN_DISTINCT_CHARACTERS:
         warnings.warn(
             "the session password was published or is too uniform; make one with `iron-wsgi keygen`",

@@ -14,7 +14,6 @@ time, the salts and the IV), so that seals made elsewhere can be reproduced byte
 
 from __future__ import annotations
 
-import base64
 import hmac
 import os
 import re
@@ -24,10 +23,10 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
-from cryptography.hazmat.primitives.padding import PKCS7
 
 from iron_wsgi.errors import ConfigError, ExpiredSeal, InvalidSeal, opaque
 
+from .base64url import decode, encode
 from .keys import Algorithm, Iterations, Key, KeyPair, encryption_key, integrity_key
 
 __all__ = [
@@ -51,9 +50,8 @@ SKEW = 60.0  # seconds; the peers' timestampSkewSec
 MAX_EXPIRATION_MS = 2**53 - 1  # what a JavaScript reader holds exactly
 
 _SHA256 = SHA256()
-_PKCS7 = PKCS7(128)
+_BLOCK = 16  # octets; AES
 _PASSWORD_ID = re.compile(r"[A-Za-z0-9_]*")
-_EXPIRATION = re.compile(rb"[1-9][0-9]{0,15}")
 
 
 class Fields(NamedTuple):
@@ -164,16 +162,15 @@ def seal_from_parts(
     cipher = _cipher(algorithm, encryption_key(key, salt, algorithm, iterations), iv)
     encryptor = cipher.encryptor()
     if algorithm == "aes-256-cbc":
-        padder = _PKCS7.padder()
-        plaintext = padder.update(plaintext) + padder.finalize()
+        plaintext = _padded(plaintext)
     ciphertext = encryptor.update(plaintext) + encryptor.finalize()
     expiration = b"" if expires_at is None else _expiration(expires_at)
     signed = b"*".join(
-        (PREFIX.encode(), password_id.encode(), salt, _encode(iv), _encode(ciphertext), expiration)
+        (PREFIX.encode(), password_id.encode(), salt, encode(iv), encode(ciphertext), expiration)
     )
     salt = _salt(key.integrity if isinstance(key, KeyPair) else key, integrity_salt)
     mac = _mac(integrity_key(key, salt, iterations), signed)
-    return b"*".join((signed, salt, _encode(mac))).decode("ascii")
+    return b"*".join((signed, salt, encode(mac))).decode("ascii")
 
 
 def parse(text: str) -> Fields:
@@ -245,16 +242,19 @@ def unseal_at(
     """Open parsed *fields* at the given moment (epoch seconds). See `unseal`."""
     # 1. The MAC, before anything that it covers is looked at.
     mac_key = integrity_key(key, fields.integrity_salt, iterations)
-    mac = _encode(_mac(mac_key, fields.signed))
+    mac = encode(_mac(mac_key, fields.signed))
     if not hmac.compare_digest(mac, fields.mac):
         msg = "the seal was altered, or made under another password"
         raise InvalidSeal(msg)
 
     # 2. The expiry.
-    expires_at = _expires_at(fields.expiration)
-    if expires_at is not None and round(expires_at * 1000) <= round((now - skew) * 1000):
-        msg = f"the seal expired {now - expires_at:.0f} seconds ago"
-        raise ExpiredSeal(msg)
+    expires_at = None
+    if fields.expiration:
+        milliseconds = _milliseconds(fields.expiration)
+        expires_at = milliseconds / 1000
+        if milliseconds <= round((now - skew) * 1000):
+            msg = f"the seal expired {now - expires_at:.0f} seconds ago"
+            raise ExpiredSeal(msg)
 
     # 3. The ciphertext.
     aes_key = encryption_key(key, fields.encryption_salt, algorithm, iterations)
@@ -279,18 +279,19 @@ def _expiration(expires_at: float) -> bytes:
     return b"%d" % milliseconds
 
 
-def _expires_at(expiration: bytes) -> float | None:
-    if not expiration:
-        return None
-    if not _EXPIRATION.fullmatch(expiration) or int(expiration) > MAX_EXPIRATION_MS:
+def _milliseconds(expiration: bytes) -> int:
+    """Return the expiration as a number: decimal digits, as JavaScript writes them, and none too many."""
+    is_number = len(expiration) <= 16 and expiration.isdigit() and not expiration.startswith(b"0")
+    milliseconds = int(expiration) if is_number else 0
+    if not 0 < milliseconds <= MAX_EXPIRATION_MS:
         msg = "the seal's expiration is not a number of milliseconds"
         raise InvalidSeal(msg)
-    return int(expiration) / 1000
+    return milliseconds
 
 
 def _decrypt(fields: Fields, key: bytes, algorithm: Algorithm) -> bytes:
-    iv = _decode(fields.iv)
-    ciphertext = _decode(fields.ciphertext)
+    iv = decode(fields.iv)
+    ciphertext = decode(fields.ciphertext)
     if len(iv) != 16:
         msg = "the seal's initialization vector is not 16 octets"
         raise InvalidSeal(msg)
@@ -298,8 +299,7 @@ def _decrypt(fields: Fields, key: bytes, algorithm: Algorithm) -> bytes:
     try:
         plaintext = decryptor.update(ciphertext) + decryptor.finalize()
         if algorithm == "aes-256-cbc":
-            unpadder = _PKCS7.unpadder()
-            plaintext = unpadder.update(plaintext) + unpadder.finalize()
+            plaintext = _unpadded(plaintext)
     except ValueError:
         msg = "the seal is authentic but does not decrypt: it was made with another algorithm or key"
         raise InvalidSeal(msg) from None
@@ -312,19 +312,20 @@ def _cipher(algorithm: Algorithm, key: bytes, iv: bytes) -> Cipher[modes.CBC] | 
     return Cipher(algorithms.AES128(key), modes.CTR(iv))
 
 
-def _encode(raw: bytes) -> bytes:
-    """Encode as base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+def _padded(plaintext: bytes) -> bytes:
+    """Fill the last block, or add one (PKCS #7, RFC 5652 section 6.3)."""
+    count = _BLOCK - len(plaintext) % _BLOCK
+    return plaintext + bytes([count]) * count
 
 
-def _decode(text: bytes) -> bytes:
-    """Decode base64url; only the one spelling that `_encode` writes is accepted."""
-    try:
-        raw = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    except ValueError:
-        raw = b""
-    # Python's decoder skips characters that it does not know and ignores surplus bits.
-    if _encode(raw) != text:
-        msg = "a field of the seal is not base64url"
-        raise InvalidSeal(msg)
-    return raw
+def _unpadded(padded: bytes) -> bytes:
+    """Take away what `_padded` added. The MAC has matched before: an error here tells an attacker nothing.
+
+    Raises:
+        ValueError: It was not padded so.
+    """
+    count = padded[-1] if padded else 0
+    if not 0 < count <= _BLOCK or not padded.endswith(bytes([count]) * count):
+        msg = "wrong padding"
+        raise ValueError(msg)
+    return padded[:-count]

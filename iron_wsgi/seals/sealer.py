@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn, final
 
 from iron_wsgi.errors import (
@@ -65,7 +66,7 @@ def seal_data(
         PayloadError: *data* is not JSON that JavaScript reads back equal.
         ConfigError: The password or the ttl is unusable.
     """
-    passwords = Passwords.parse(password, seal_with=seal_with)
+    passwords = _parsed(password, seal_with)
     lifetime = seconds(ttl, "ttl")
     expires_at = now(clock) + lifetime if lifetime else None
     return _seal(data, passwords, expires_at, iterations, root="data")
@@ -95,7 +96,7 @@ def unseal_data(
     Raises:
         ConfigError: The password is unusable.
     """
-    passwords = Passwords.parse(password)
+    passwords = _parsed(password)
     try:
         return _unseal(seal, passwords, now(clock), iterations)
     except SealError as error:
@@ -238,6 +239,18 @@ class Sealer:
         """Refuse to be pickled: the password would go with it."""
         msg = "a Sealer is not to be pickled"
         raise TypeError(msg)
+
+
+def _parsed(password: Password, seal_with: int | None = None) -> Passwords:
+    """Return the passwords; a text that was parsed before is not parsed again."""
+    if isinstance(password, str) and seal_with is None:
+        return _parsed_text(password)
+    return Passwords.parse(password, seal_with=seal_with)
+
+
+@lru_cache(maxsize=16)
+def _parsed_text(password: str) -> Passwords:
+    return Passwords.parse(password)
 
 
 def _seal(

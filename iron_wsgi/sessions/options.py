@@ -123,7 +123,7 @@ class SessionOptions:
     @property
     def has_server_state(self) -> bool:
         """Whether opening a session may have to wait for a store or a list."""
-        return any(part is not None for part in (self.store, self.revocations, self.vault))
+        return self.store is not None or self.revocations is not None or self.vault is not None
 
     @property
     def is_timed(self) -> bool:

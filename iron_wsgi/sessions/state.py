@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from iron_wsgi.cookies.outcome import Outcome
 from iron_wsgi.errors import RefusalReason
@@ -57,11 +56,28 @@ class FormerSession(NamedTuple):
         return f"<FormerSession, until {self.until}>"
 
 
-_UNCHANGING = frozenset({str, int, float, bool, bytes, type(None)})
+_IMMUTABLE = frozenset({str, int, float, bool, bytes, type(None)})
 
 
-def _as_json(values: dict[str, Any]) -> bytes:
-    return json.dumps(values).encode()
+class Snapshot(Protocol):
+    """A session's data as they came in, or were last written: what nested changes are found by."""
+
+    def data(self) -> dict[str, Any]:
+        """Return the data, decoded anew."""
+        ...
+
+    def is_same(
+        self, data: dict[str, Any], meta: dict[str, Any], /, *, keys: list[str], is_all: bool
+    ) -> bool:
+        """Tell whether the values of *keys* would be written as they stand in the snapshot.
+
+        Args:
+            data: The session's data as they are now.
+            meta: Its stamps as they are now.
+            keys: The keys of *data* whose values may have changed in place.
+            is_all: Any other key may have been added to *data* as well.
+        """
+        ...
 
 
 @dataclass(slots=True)
@@ -89,9 +105,7 @@ class State:
         is_outdated: What came in must be written again: touched, sealed under an older password, or in an
             older format.
         received_names: The names of the session's cookies on the request, chunks among them.
-        decode: Returns a second decoding of what came in or was last written, to find changes in nested
-            values.
-        encode: Returns values as they would be written, to compare them.
+        snapshot: The data as they came in, or were last written; None where there is nothing to compare with.
         exposed: Keys whose values the application may have changed in place; None if that is not tracked.
         stored: What the store holds of the session; None where it holds nothing that is known of.
         has_new_id: Its id was made in this request, and not written yet: nobody else can have it.
@@ -116,8 +130,7 @@ class State:
     keep_cookie: bool = False
     is_outdated: bool = False
     received_names: tuple[str, ...] = ()
-    decode: Callable[[], dict[str, Any]] | None = None
-    encode: Callable[[dict[str, Any]], bytes] = _as_json
+    snapshot: Snapshot | None = None
     exposed: set[str] | None = None
     stored: StoredSession | None = None
     has_new_id: bool = False
@@ -153,23 +166,13 @@ class State:
 
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
-        if self.modified or self.decode is None or (self.exposed is not None and not self.exposed):
+        if self.modified or self.snapshot is None or self.exposed == set():
             return self.modified
-        exposed = self.data if self.exposed is None else self.exposed
-        # Each with keys of its own: a serializer may tell whether two strings are one object.
-        values = {
-            key: value
-            for key, value in dict(self.data).items()
-            if key in exposed and type(value) not in _UNCHANGING
-        }
-        if not values:
-            return False
-        original = {key: value for key, value in self.decode().items() if key in values}
-        try:
-            # What would be written tells True from 1 and 1 from 1.0, which == does not.
-            return self.encode(values) != self.encode(original)
-        except Exception:  # noqa: BLE001 - a serializer may raise anything, for what only Node can write too
-            return repr(values) != repr(original)
+        data = dict(self.data)  # a copy: a thread of a streamed response may still write
+        is_all = self.exposed is None
+        exposed = data if self.exposed is None else self.exposed
+        keys = [key for key in exposed if key in data and type(data[key]) not in _IMMUTABLE]
+        return bool(keys) and not self.snapshot.is_same(data, self.meta, keys=keys, is_all=is_all)
 
     def settle(self) -> bool:
         """Compare for the last time, and keep the answer: what the application still holds counts no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, final
 
 from iron_wsgi.errors import PayloadError, Refused
-from iron_wsgi.seals.payload import META_KEY
+from iron_wsgi.seals.payload import META_KEY, StrictJSON
 from iron_wsgi.servers.ids import MAX_ID
 from iron_wsgi.sessions.options import SessionOptions
 from iron_wsgi.sessions.state import FLASH_KEY
@@ -37,11 +37,14 @@ class Decoded(NamedTuple):
 class Codec:
     """Turns a session's data and stamps into octets and back, by the option ``serializer``."""
 
-    __slots__ = ("_accepts_legacy", "_serializer")
+    __slots__ = ("_accepts_legacy", "_encode_unchecked", "_serializer")
 
     def __init__(self, options: SessionOptions) -> None:
         """Work under *options*."""
-        self._serializer = options.serializer
+        serializer = options.serializer
+        self._serializer = serializer
+        # For comparing, where nothing is written, the strict checks can be left out.
+        self._encode_unchecked = serializer.encode if isinstance(serializer, StrictJSON) else serializer.dumps
         self._accepts_legacy = NEXT_IRON_SESSION in options.accept
 
     def encode(self, data: dict[str, Any], meta: dict[str, Any]) -> bytes:
@@ -54,8 +57,7 @@ class Codec:
             raise PayloadError(
                 f"session.{META_KEY}", "is reserved for the session's own stamps; use another key"
             )
-        # A copy: a thread of a streamed response may still hold the session.
-        payload = {**data, META_KEY: dict(meta)} if meta else dict(data)
+        payload = _payload(data, meta)
         try:
             return self._serializer.dumps(payload)
         except PayloadError:
@@ -64,17 +66,34 @@ class Codec:
             problem = str(error)
         raise PayloadError(self._place_of_trouble(payload), f"cannot be written: {problem}")
 
-    def values(self, values: dict[str, Any]) -> bytes:
-        """Return values as they would be written, to compare them. Raises what the serializer raises."""
-        return self._serializer.dumps(values)
+    def snapshot(self, plaintext: bytes, *, foreign_key: str | None = None) -> PayloadSnapshot:
+        """Return the session in *plaintext*, to find nested changes by.
+
+        Args:
+            plaintext: The payload.
+            foreign_key: A member that is not the session's, if there is one.
+        """
+        return PayloadSnapshot(self, plaintext, foreign_key)
+
+    def is_written_as(self, data: dict[str, Any], meta: dict[str, Any], plaintext: bytes) -> bool:
+        """Tell whether a payload would be written as *plaintext*. Raises whatever the serializer raises."""
+        return self._encode_unchecked(_payload(data, meta)) == plaintext
+
+    def has_members(self, plaintext: bytes, data: dict[str, Any], keys: list[str]) -> bool:
+        """Tell whether *plaintext* certainly has the values of *keys*, containers all. False says nothing."""
+        serializer = self._serializer
+        return isinstance(serializer, StrictJSON) and all(
+            serializer.has_member(plaintext, key, data[key]) for key in keys
+        )
 
     def is_same(self, one: object, other: object) -> bool:
         """Tell whether two values would be written alike."""
         if one is other:
             return True
         try:
-            return self.values({"": one}) == self.values({"": other})
-        except Exception:  # noqa: BLE001 - a serializer may raise anything
+            # What would be written tells True from 1 and 1 from 1.0, which == does not.
+            return self._encode_unchecked({"": one}) == self._encode_unchecked({"": other})
+        except Exception:  # noqa: BLE001 - a serializer may raise anything, for what only Node can write too
             return repr(one) == repr(other)
 
     def decode(self, plaintext: bytes) -> Decoded:
@@ -108,6 +127,49 @@ class Codec:
             except (TypeError, ValueError, RecursionError):  # noqa: PERF203 - once, and it fails anyway
                 return f"session.{key}"
         return "session"
+
+
+@final
+class PayloadSnapshot:
+    """A session's payload as it came in, or was last written. Implements `Snapshot`."""
+
+    __slots__ = ("_codec", "_foreign_key", "_plaintext")
+
+    def __init__(self, codec: Codec, plaintext: bytes, foreign_key: str | None) -> None:
+        """Hold *plaintext*, which *codec* reads; *foreign_key* is not the session's."""
+        self._codec = codec
+        self._plaintext = plaintext
+        self._foreign_key = foreign_key
+
+    def data(self) -> dict[str, Any]:
+        """Return the data, decoded anew."""
+        data = self._codec.decode(self._plaintext).data
+        if self._foreign_key is not None:
+            del data[self._foreign_key]
+        return data
+
+    def is_same(self, data: dict[str, Any], meta: dict[str, Any], *, keys: list[str], is_all: bool) -> bool:
+        """Compare the values of *keys*. See `Snapshot.is_same`."""
+        # 1. One encoding, compared with the text that came, settles nearly every case.
+        try:
+            if not is_all and self._codec.has_members(self._plaintext, data, keys):
+                return True
+            if self._codec.is_written_as(data, meta, self._plaintext):
+                return True
+        except Exception:  # noqa: BLE001, S110 - a serializer may raise anything, for what only Node can write too
+            pass
+        # 2. Another writer may order or spell things otherwise, and stamps may be new: value by value.
+        before = self.data()
+        return all(key in before and self._codec.is_same(data[key], before[key]) for key in keys)
+
+    def __repr__(self) -> str:
+        """Show no content."""
+        return "<PayloadSnapshot>"
+
+
+def _payload(data: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
+    # A copy: a thread of a streamed response may still hold the session.
+    return {**data, META_KEY: dict(meta)} if meta else dict(data)
 
 
 def _is_legacy(data: dict[str, Any]) -> bool:

@@ -196,7 +196,7 @@ class IdVault:
 
     def _remember(self, state: State, record: bytes) -> None:
         state.stored = StoredSession(0, record)
-        state.decode, state.encode = lambda: self._read(record)[0], self._codec.values
+        state.snapshot = self._codec.snapshot(record, foreign_key=COOKIE)
 
     # Writing.
 

@@ -186,7 +186,7 @@ class Records:
         if state.stored is not None:
             base = self._codec.decode(state.stored.plaintext)
         else:  # both moved it out of its cookie
-            base = Decoded(state.decode() if state.decode else {}, {})
+            base = Decoded(state.snapshot.data() if state.snapshot else {}, {})
         merged = merge(base.data, state.data, theirs.data, is_same=self._codec.is_same)
         if merged.conflicts and self._options.on_conflict == "raise":
             raise SessionConflict(merged.conflicts)
@@ -202,5 +202,4 @@ class Records:
 
     def _settle(self, state: State, stored: StoredSession) -> None:
         state.stored = stored
-        state.decode = lambda: self._codec.decode(stored.plaintext).data
-        state.encode = self._codec.values
+        state.snapshot = self._codec.snapshot(stored.plaintext)

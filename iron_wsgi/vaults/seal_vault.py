@@ -31,7 +31,7 @@ class SealVault:
     ``_iron`` beside the data holds the stamps, where a feature needs any.
     """
 
-    __slots__ = ("_codec", "_has_met_list", "_options", "_readers", "_rechecks", "_records")
+    __slots__ = ("_codec", "_has_met_list", "_must_end", "_options", "_readers", "_rechecks", "_records")
 
     def __init__(
         self,
@@ -56,6 +56,8 @@ class SealVault:
         self._readers = Readers(options.accept, readers or {})
         self._rechecks = rechecks
         self._has_met_list = options.revocations is None
+        # Sessions that never end are accepted only where sessions never end.
+        self._must_end = options.ttl > 0 or options.absolute_timeout is not None
         self._codec = Codec(options)
         self._records = None if options.store is None else Records(options.store, options, self._codec)
 
@@ -89,9 +91,8 @@ class SealVault:
         except SealError as error:
             raise Refused(error.reason, password_id=fields.password_id) from None
 
-        # 4. A session that never ends is accepted only where sessions never end.
-        is_bounded = options.ttl > 0 or options.absolute_timeout is not None
-        if opened.expires_at is None and is_bounded:
+        # 4. The end of the session.
+        if opened.expires_at is None and self._must_end:
             raise Refused("no-expiry", password_id=fields.password_id)
 
         # 5. The payload, its shape, the stamps.
@@ -106,8 +107,7 @@ class SealVault:
             is_outdated=is_legacy
             or options.password.is_outdated(fields.password_id)
             or self._wants_stamp(meta),
-            decode=lambda: self._codec.decode(opened.plaintext).data,
-            encode=self._codec.values,
+            snapshot=self._codec.snapshot(opened.plaintext),
         )
         if state.issued_at > at + options.skew:
             raise Refused("invalid", password_id=fields.password_id)
@@ -196,8 +196,7 @@ class SealVault:
             plaintext = self._codec.encode(state.data, inline)
             value = self._seal(plaintext, expires_at)
             if self._options.overflow != "store" or _fits(value, cookie):
-                state.decode = lambda: self._codec.decode(plaintext).data
-                state.encode = self._codec.values
+                state.snapshot = self._codec.snapshot(plaintext)
                 state.stored = None
                 return value
         # 4. In the store.

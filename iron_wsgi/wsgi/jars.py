@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
-from werkzeug.datastructures import MultiDict
-from werkzeug.sansio.http import parse_cookie
-
+from iron_wsgi.cookies.header import CookieHeader
 from iron_wsgi.cookies.outcome import NOTHING, HeaderList, Outcome
 from iron_wsgi.errors import HeadersAlreadySent
 from iron_wsgi.sessions.events import notices
@@ -46,7 +44,7 @@ class WaitingJar:
     """
 
     # One is made for every request, and most end as they began.
-    _cookies: MultiDict[str, str] | None = None
+    _cookies: CookieHeader | None = None
     is_closed = False
     outcome = NOTHING
 
@@ -57,10 +55,8 @@ class WaitingJar:
     def read(self, name: str) -> Sequence[str]:
         """Return every value sent under *name*."""
         if self._cookies is None:
-            # The raw text: Werkzeug's function of the environ fails on octets that are not UTF-8.
-            self._cookies = parse_cookie(self.header)
-        # Most names asked for are missing, which Werkzeug's getlist meets with an exception.
-        return self._cookies.getlist(name) if name in self._cookies else ()
+            self._cookies = CookieHeader(self.header)
+        return self._cookies.values(name)
 
     def send(self, outcome: Outcome) -> None:
         """Keep *outcome* for the response."""

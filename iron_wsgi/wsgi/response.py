@@ -103,6 +103,11 @@ class Response:
         self._jar.is_closed = True
         self._write = self._start(self.status, headers)
 
+    @property
+    def is_flushed(self) -> bool:
+        """Whether the headers have gone out."""
+        return self._jar.is_closed
+
     def refuse(self, error: Unavailable) -> None:
         """Answer 503 (RFC 9110 section 15.6.4), without a word about the session.
 
@@ -124,8 +129,10 @@ class Response:
         # Only these drop a change; for the rest there is nothing to compare.
         may_drop = status >= 500 or not self._exchange.engine.options.auto_commit
         self._was_changed = may_drop and state.is_changed()
-        explain_secure(self._environ, self._jar.outcome)
-        return self._jar.outcome.added_to(headers)
+        outcome = self._jar.outcome
+        if outcome.cookies:
+            explain_secure(self._environ, outcome)
+        return outcome.added_to(headers)
 
     def explain_loss(self) -> None:
         """Log, once, a change that came after the headers."""
@@ -195,8 +202,9 @@ class Body:
 def flush_or_close(response: Response, body: Iterable[bytes]) -> None:
     """Send the headers of a *body* that is returned as it is; close it where that fails."""
     try:
+        if response.is_flushed:  # by write(); what the application did to the session since is lost
+            response.explain_loss()
         response.flush()
-        response.explain_loss()
     except BaseException:
         close: Any = getattr(body, "close", None)
         if close is not None:

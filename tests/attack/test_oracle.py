@@ -85,15 +85,15 @@ def test_a_wrong_mac_reaches_no_cipher_no_base64_and_no_json(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(iron_wsgi.seals.seal, "Cipher", trap)
-    monkeypatch.setattr(iron_wsgi.seals.seal, "_decode", trap)
-    monkeypatch.setattr(iron_wsgi.seals.seal, "_expires_at", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "decode", trap)
+    monkeypatch.setattr(iron_wsgi.seals.seal, "_milliseconds", trap)
     monkeypatch.setattr(iron_wsgi.seals.seal, "encryption_key", trap)
     assert verdict(WRONG[how], vault(serializer=Trap())) == "invalid"
     with pytest.raises(AssertionError, match="behind the MAC"):
         verdict(GOOD, vault(serializer=Trap()))
 
 
-@pytest.mark.parametrize("spied", ["Cipher", "_decode", "_expires_at", "encryption_key"])
+@pytest.mark.parametrize("spied", ["Cipher", "decode", "_milliseconds", "encryption_key"])
 def test_each_of_those_traps_stands_on_the_way_of_a_good_seal(
     spied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

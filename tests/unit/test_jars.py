@@ -117,12 +117,12 @@ def test_the_cookie_header_is_parsed_once_and_not_before_it_is_asked_for(
         parsed.append(header)
         return parse_cookie(header)
 
-    monkeypatch.setattr("iron_wsgi.wsgi.jars.parse_cookie", watched)
-    jar = EnvironJar(_environ([("s", "1")]))
+    monkeypatch.setattr("iron_wsgi.cookies.header.parse_cookie", watched)
+    jar = EnvironJar(_environ([("s", "1"), ("s", "2")]))
     assert parsed == []
     for _ in range(3):
-        assert list(jar.read("s")) == ["1"]
-    assert parsed == ["s=1"]
+        assert list(jar.read("s")) == ["1", "2"]
+    assert parsed == ["s=1; s=2"]
 
 
 # ---- sending ----

@@ -479,9 +479,9 @@ def test_the_size_is_that_of_the_line_that_goes_out_and_asking_writes_nothing(
         state = session.state
         assert state is not None
         store.calls.clear()
-        meta, decode, kept = dict(state.meta), state.decode, state.stored
+        meta, snapshot, stored = dict(state.meta), state.snapshot, state.stored
         sizes.append(session.size)
-        assert (state.meta, state.decode, state.stored, store.calls) == (meta, decode, kept, [])
+        assert (state.meta, state.snapshot, state.stored, store.calls) == (meta, snapshot, stored, [])
 
     try:
         outcome = visitor.ask(measure)
