@@ -259,12 +259,12 @@ def _record(fields: Any) -> Record | None:
     """Return the record that the fields hold; None where they were not written here."""
     if None in fields:
         return None
+    value, version, subject, created_at, written_at, expires_at = fields
     try:
-        value, version, subject, created_at, written_at, expires_at = (one.decode("ascii") for one in fields)
         return Record(
-            value=value,
+            value=value.decode("ascii"),
             version=int(version),
-            subject=subject,
+            subject=subject.decode("ascii"),
             created_at=float(created_at),
             written_at=float(written_at),
             expires_at=float(expires_at) if expires_at else None,

@@ -131,6 +131,16 @@ def test_an_empty_record_is_refused_whatever_its_tag_says() -> None:
     assert refusal(forge_record.record(b"", NAME)) == "invalid"
 
 
+def test_an_empty_ciphertext_is_not_even_shown_to_openssl() -> None:
+    class Gullible:
+        def decrypt(self, *_: object) -> bytes:
+            return b""
+
+    cipher = RecordCipher(Passwords.parse(OLD))
+    cipher._ciphers["1"] = Gullible()  # type: ignore[assignment]
+    assert refusal("1.1." + base64.b64encode(bytes(28)).decode(), cipher=cipher) == "invalid"
+
+
 def test_a_record_under_another_password_is_refused() -> None:
     assert refusal(forge_record.record(PLAINTEXT, NAME, OTHER)) == "invalid"
 
