@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import logging
+import secrets
 import tempfile
 import time
 import timeit
@@ -12,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from django.conf import settings
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
@@ -131,7 +134,7 @@ def _requests(sites: Sites, server: RedisServer, effort: Effort, *, is_permanent
 
 
 def _floor(server: RedisServer, verb: str, size: int) -> Request:
-    """Return the least that sealed sessions in Redis ask for: the libraries' calls, in a straight line.
+    """Return the least that encrypted sessions in Redis ask for: the libraries' calls, in a straight line.
 
     Flask without a session; a reference is opened, a record is fetched and opened, and both are written, the
     reference alone where nothing changes.
@@ -139,16 +142,23 @@ def _floor(server: RedisServer, verb: str, size: int) -> Request:
     ignore = _visit(flask_sessions.NullInterface(), "ignore", size)
     client, at, reference = server.client(), time.time(), {"_iron": {"sid": "i" * 43, "iat": 1_700_000_000.0}}
     cookie = floors.seal_data(reference, PASSWORD, at + 1e6)
-    client.set("floor", floors.seal_data(lifelike_of(size), PASSWORD, at + 1e6))
+    cipher, name = AESGCMSIV(bytes(32)), b"n" * 64
+
+    def encrypted(data: Any) -> bytes:
+        nonce = secrets.token_bytes(12)
+        octets = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        return binascii.b2a_base64(nonce + cipher.encrypt(nonce, octets, name), newline=False)
+
+    client.set("floor", encrypted(lifelike_of(size)))
 
     def request() -> None:
         ignore()
         opened = floors.unseal_data(cookie, PASSWORD, at)
         record: Any = client.get("floor")
-        data = floors.unseal_data(record.decode(), PASSWORD, at)
+        octets = binascii.a2b_base64(record)
+        data = json.loads(cipher.decrypt(octets[:12], octets[12:], name))
         if verb == "write":
-            record = floors.seal_data(data, PASSWORD, at + 1e6)
-            client.set("floor", record, ex=1_000_000)
+            client.set("floor", encrypted(data), ex=1_000_000)
         else:
             client.expire("floor", 1_000_000)
         floors.seal_data(opened, PASSWORD, at + 1e6)

@@ -223,7 +223,7 @@ def _takes(method: Any, *arguments: object) -> bool:
 
 
 def _text(record: Record) -> str:
-    """A record as it is kept: one line, and the sealed value."""
+    """A record as it is kept: one line, and the encrypted value."""
     subject = record.subject or "-"
     end = "-" if record.expires_at is None else milliseconds(record.expires_at)
     begun, written = milliseconds(record.created_at), milliseconds(record.written_at)

@@ -30,33 +30,39 @@ else
 end
 """
 
+# The names stand in the scripts: what is sent with every write are the values alone.
+_WRITE: Final = f"""
+redis.call('HSET', KEYS[1], 'listed_until', ARGV[2]
+  {"".join(f", '{name}', ARGV[{place}]" for place, name in enumerate(_FIELDS, 3))})
+{_EXPIRE}
+"""
+"""Expiry in ms, until when the session must be listed, and the fields."""
+
 _CREATE: Final = Script(f"""
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-{_EXPIRE}
+{_WRITE}
 return 1
 """)
-"""Expiry in ms, then fields and their values. Returns whether the record was kept."""
+"""What `_WRITE` takes. Returns whether the record was kept."""
 
 _SAVE: Final = Script(f"""
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
   return 0
 end
 local present = redis.call('HMGET', KEYS[1], 'version', 'subject', 'listed_until')
-if present[1] ~= ARGV[2] then
+if present[1] ~= ARGV[9] then
   return 0
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
-{_EXPIRE}
-if present[2] ~= ARGV[3] or (tonumber(present[3]) or 0) < tonumber(ARGV[4]) then
+{_WRITE}
+if present[2] ~= ARGV[5] or (tonumber(present[3]) or 0) < tonumber(ARGV[2]) then
   return 2
 end
 return 1
 """)
-"""Expiry in ms, the version that is expected, the new subject and until when it must be listed; then fields
-and their values. Returns 0 where nothing was written, and 2 where the index has to follow."""
+"""What `_WRITE` takes, and the version that is expected. Returns 0 where nothing was written, and 2 where the
+index has to follow."""
 
 _TOUCH: Final = Script(f"""
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
@@ -143,8 +149,7 @@ class RedisStore(Store):
     def create(self, key: str, record: Record) -> bool:
         """See `Store.create`."""
         until = _listed_until(record.expires_at)
-        fields = _pairs(record, until)
-        is_kept = bool(self._link.run(_CREATE, self._prefix + key, _expiry(record.expires_at), *fields))
+        is_kept = bool(self._link.run(_CREATE, self._prefix + key, *_written(record, until)))
         if is_kept and record.subject:
             self._list(record.subject, key, until)
         return is_kept
@@ -162,15 +167,7 @@ class RedisStore(Store):
     def save(self, key: str, record: Record, *, version: int) -> bool:
         """See `Store.save`."""
         until = _listed_until(record.expires_at)
-        written = self._link.run(
-            _SAVE,
-            self._prefix + key,
-            _expiry(record.expires_at),
-            version,
-            record.subject,
-            until,
-            *_pairs(record, until),
-        )
+        written = self._link.run(_SAVE, self._prefix + key, *_written(record, until), version)
         if written == 2 and record.subject:
             self._list(record.subject, key, until)
         return bool(written)
@@ -244,26 +241,30 @@ def _text(moment: float | None) -> str:
     return "" if moment is None else repr(float(moment))
 
 
-def _pairs(record: Record, until: int) -> Iterator[str | int]:
-    yield from ("value", record.value)
-    yield from ("version", record.version)
-    yield from ("subject", record.subject)
-    yield from ("created_at", _text(record.created_at))
-    yield from ("written_at", _text(record.written_at))
-    yield from ("expires_at", _text(record.expires_at))
-    yield from ("listed_until", until)
+def _written(record: Record, until: int) -> tuple[str | int, ...]:
+    """Return what `_WRITE` takes."""
+    return (
+        _expiry(record.expires_at),
+        until,
+        record.value,
+        record.version,
+        record.subject,
+        _text(record.created_at),
+        _text(record.written_at),
+        _text(record.expires_at),
+    )
 
 
 def _record(fields: Any) -> Record | None:
     """Return the record that the fields hold; None where they were not written here."""
     if None in fields:
         return None
+    value, version, subject, created_at, written_at, expires_at = fields
     try:
-        value, version, subject, created_at, written_at, expires_at = (one.decode("ascii") for one in fields)
         return Record(
-            value=value,
+            value=value.decode("ascii"),
             version=int(version),
-            subject=subject,
+            subject=subject.decode("ascii"),
             created_at=float(created_at),
             written_at=float(written_at),
             expires_at=float(expires_at) if expires_at else None,

@@ -16,7 +16,7 @@ class Record:
     """One session as a store keeps it. A store looks into none of it.
 
     Attributes:
-        value: The sealed session: ASCII text.
+        value: The encrypted session: ASCII text.
         version: Tells one writing from another; an integer below 2^53, chosen by whoever writes.
         subject: Whose session it is, as `iron_wsgi.servers.ids.subject_key_of` names him; empty for nobody's.
         created_at: Epoch seconds at which the session began.
@@ -56,7 +56,7 @@ class StoredSession:
 class Store(ABC):
     """Keeps records by their keys. Inherit from it to keep sessions elsewhere.
 
-    Keys, values and subjects come hashed and sealed: a store never sees a session's id or its data. Every
+    Keys, values and subjects come hashed and encrypted: a store never sees a session's id or its data. Every
     method may be called from any thread. What a method raises is taken as an outage.
     `iron_wsgi.testing.StoreContract` tests all that is promised here.
 

@@ -1,13 +1,10 @@
-"""Sessions in a store: sealed, under hashed keys, and safe from parallel writers."""
+"""Sessions in a store: encrypted, under hashed keys, and safe from parallel writers."""
 
 from __future__ import annotations
 
-import hmac
 from typing import Final, final
 
-from iron_wsgi.errors import Ended, Refused, SealError, SessionConflict, Unavailable
-from iron_wsgi.seals import seal as fe26
-from iron_wsgi.seals.sealer import password_for
+from iron_wsgi.errors import Ended, Refused, SessionConflict, Unavailable
 from iron_wsgi.servers.ids import key_of, new_id, subject_key_of
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.options import SessionOptions
@@ -17,6 +14,7 @@ from iron_wsgi.times import milliseconds, now
 
 from .codec import Codec, Decoded
 from .merge import merge
+from .record_cipher import RecordCipher
 
 ATTEMPTS: Final = 64
 """How often a write is tried anew because somebody else was faster. Each time one of them was."""
@@ -29,18 +27,22 @@ GRACE: Final = 60.0
 class Records:
     """The sessions of one store.
 
-    What a store gets is a seal under a password of its own, which opens as no cookie, and a hash in place of
-    the id: whoever reads the store learns nothing, and can take over no session.
+    What a store gets is encrypted under a key of its own, so that it opens as no cookie, and a hash in place
+    of the id: whoever reads the store learns nothing, and can take over no session.
     """
 
-    __slots__ = ("_codec", "_options", "_passwords", "_store")
+    __slots__ = ("_cipher", "_codec", "_options", "_store")
 
     def __init__(self, store: Store, options: SessionOptions, codec: Codec) -> None:
-        """Keep sessions in *store*."""
+        """Keep sessions in *store*.
+
+        Raises:
+            ConfigError: Records cannot be encrypted here; see `RecordCipher`.
+        """
         self._store = store
         self._options = options
         self._codec = codec
-        self._passwords = options.password.derive("iron_wsgi", "store")
+        self._cipher = RecordCipher(options.password)
 
     def open(self, state: State, ref: str) -> None:
         """Fill *state* from the record that *ref* names.
@@ -81,7 +83,7 @@ class Records:
                     raise Ended
                 self._settle(state, stored)
                 return
-            record = self._record(state, plaintext, end, stored)
+            record = self._record(state, key, plaintext, end, stored)
             if self._put(key, record, stored):
                 self._settle(state, StoredSession(record.version, plaintext))
                 return
@@ -125,26 +127,13 @@ class Records:
         state.meta["ref"] = state.meta["sid"]
 
     def _fetch(self, ref: str) -> tuple[StoredSession, Decoded] | None:
-        record = ask("store", lambda: self._store.load(key_of(ref)))
+        key = key_of(ref)
+        record = ask("store", lambda: self._store.load(key))
         if record is None:
             return None
-        try:
-            fields = fe26.parse(record.value)
-            opened = fe26.unseal_at(
-                fields,
-                password_for(fields, self._passwords),
-                now=now(self._options.clock),
-                skew=self._options.skew,
-                iterations=self._options.iterations,
-            )
-        except SealError as error:
-            raise Refused(error.reason) from None
-        # A record that was moved to another key, by whoever can write there, is nobody's session.
-        decoded = self._codec.decode(opened.plaintext)
-        if not hmac.compare_digest(decoded.meta.get("ref", ""), ref):
-            raise Refused("invalid")
-        is_outdated = self._passwords.is_outdated(fields.password_id)
-        return StoredSession(record.version, opened.plaintext, is_outdated), decoded
+        # A record that somebody has moved here from another key does not open under this one.
+        plaintext, is_outdated = self._cipher.decrypt(record.value, key)
+        return StoredSession(record.version, plaintext, is_outdated), self._codec.decode(plaintext)
 
     def _fetch_anew(self, ref: str) -> tuple[StoredSession, Decoded] | None:
         """Fetch what somebody else has just written, which must not be written over unread."""
@@ -160,19 +149,13 @@ class Records:
         return ask("store", lambda: self._store.save(key, record, version=stored.version))
 
     def _record(
-        self, state: State, plaintext: bytes, end: float | None, stored: StoredSession | None
+        self, state: State, key: str, plaintext: bytes, end: float | None, stored: StoredSession | None
     ) -> Record:
         at = now(self._options.clock)
-        value = fe26.seal_at(
-            plaintext,
-            self._passwords.sealing,
-            password_id=self._passwords.sealing_id,
-            expires_at=None,  # the reference's expiry counts, and `Store.touch` moves the record's own
-            iterations=self._options.iterations,
-        )
         subject = self._options.subject_of(state.data)
         return Record(
-            value=value + fe26.VERSION_MARK,
+            # The reference's expiry counts, and `Store.touch` moves the record's own: none is encrypted.
+            value=self._cipher.encrypt(plaintext, key),
             # A key that is used again begins with a higher one.
             version=milliseconds(at) if stored is None else stored.version + 1,
             subject="" if subject is None else subject_key_of(subject),

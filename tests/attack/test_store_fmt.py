@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pickle
 import sqlite3
@@ -20,9 +21,10 @@ from iron_wsgi.stores import Store
 from iron_wsgi.stores.cache import CacheStore
 from iron_wsgi.stores.redis import RedisStore
 from iron_wsgi.stores.sql import SqlStore
+from tests.interop import forge_record
 
 from .parallel import Site
-from .seals import NEW, OTHER, forged
+from .seals import NEW, OLD, OTHER, forged
 
 if TYPE_CHECKING:
     from tests.services.redis import RedisServer
@@ -41,6 +43,13 @@ class Trap:
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return Path.touch, (self.file,)
+
+
+def own(name: str = "", plaintext: bytes = b"", **changes: str) -> bytes:
+    """Return the record of a session whose user is somebody else, but for *changes*."""
+    data = {**USER, "user": 8, "_iron": {"sid": "sid", "iat": 1_700_000_000, "ref": "sid"}}
+    octets = plaintext or json.dumps(data).encode()
+    return forge_record.record(octets, name or key_of("sid"), **changes).encode()
 
 
 def payloads(canary: Path) -> dict[str, bytes]:
@@ -66,6 +75,16 @@ def payloads(canary: Path) -> dict[str, bytes]:
         "a seal under another password": forged(USER, NEW).encode(),
         "a seal of another version": forged(USER).replace("Fe26.2", "Fe26.3").encode(),
         "an expired seal": forged(USER, expiration="1000").encode(),
+        "a record under another name": own(key_of("other")),
+        "a record under another password": own(password=NEW),
+        "a record under an id that nobody has": own(password_id="2"),
+        "a record of another version": own(version="2"),
+        "a record of another version that names this one": b"1" + own(version="2")[1:],
+        "a record without a password id": own(password_id=""),
+        "an empty record with a tag of zeros": b"1.1." + base64.b64encode(bytes(28)),
+        "a record that holds a pickle": own(plaintext=trap),
+        "a record that holds no session": own(plaintext=b"[7]"),
+        "the head of a record": b"1.1.",
         "a pickle in a record's clothes": b"iron_wsgi 1 1 - 1 1 -\n" + trap,
         "nothing": b"",
         "zeros": bytes(64),
@@ -315,6 +334,42 @@ def test_a_record_is_no_cookie_and_a_cookie_is_no_record(place: Place) -> None:
     place.store.delete(key_of("sid"))
     place.store.create(key_of("sid"), replace(record, value=cookie))
     assert site.finds(cookie) == {}
+
+
+def test_only_what_is_authentic_under_that_very_name_is_a_session(place: Place) -> None:
+    """Whoever holds the key can write one, and nobody else: each part of a record counts."""
+    site = Site(storage="store", store=place.store, password={1: OLD, 2: NEW}, generate_id=lambda: "sid")
+    cookie = site.sign_in(user=7)
+    written = place.store.load(key_of("sid"))
+    assert written is not None
+
+    def found(value: str) -> dict[str, Any]:
+        place.store.delete(key_of("sid"))
+        place.store.create(key_of("sid"), replace(written, value=value))
+        return site.finds(cookie)
+
+    assert found(own(password_id="1").decode())["user"] == 8
+    assert found(own(password=NEW, password_id="2").decode())["user"] == 8
+    assert found(written.value) == {"user": 7}
+    _, password_id, text = written.value.split(".")
+    assert password_id == "2"
+    octets = base64.b64decode(text)
+    for changed in (
+        f"1.1.{text}",
+        f"2.2.{text}",
+        f"1.2.{base64.b64encode(octets[:-1]).decode()}",
+        f"1.2.{text[:-8]}",
+        f"1.2.{text[:20]}",
+        *(f"1.2.{base64.b64encode(flipped(octets, place)).decode()}" for place in (0, 11, 12, 40, -16, -1)),
+    ):
+        assert found(changed) == {}
+    assert found(written.value) == {"user": 7}
+
+
+def flipped(octets: bytes, place: int) -> bytes:
+    changed = bytearray(octets)
+    changed[place] ^= 1
+    return bytes(changed)
 
 
 # T-STRICT, T-COLL.

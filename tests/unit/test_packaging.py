@@ -116,6 +116,11 @@ def test_the_core_needs_two_packages(metadata: Message) -> None:
     assert _requirements(metadata, None) == {"cryptography", "werkzeug"}
 
 
+def test_the_oldest_cryptography_that_is_allowed_has_the_cipher_of_records(metadata: Message) -> None:
+    # AES-GCM-SIV came with 42.0.0, which is also when its wheels began to bring OpenSSL 3.2.
+    assert "cryptography>=42" in metadata.get_all("Requires-Dist", [])
+
+
 def test_each_extra_brings_what_it_is_named_for(metadata: Message) -> None:
     extras = set(metadata.get_all("Provides-Extra", []))
     assert extras == {"flask", "django", "redis", "sql", "postgresql", "demo", "test", "docs", "bench"}
