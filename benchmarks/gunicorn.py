@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, final
 
 from . import flask_sessions
 from .flask_sessions import INTERFACES
-from .payloads import lifelike_of
-from .report import Group, Line, Target
+from .payloads import USUAL, data_of
+from .report import Group, Line
 from .timing import Effort, Timer, compare
 
 if TYPE_CHECKING:
@@ -28,14 +28,12 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parent.parent
 WORKERS: Final = 2
 GRACE: Final = 10  # seconds for a server to end
-SIZE: Final = 1000  # octets of JSON
 NAMES: Final = ("ours", "theirs", "null")
 VIEWS: Final = {
     "a session of 1000 octets, not touched": "/ignore",
     "read": "/read",
     "written": "/write",
 }
-TARGET: Final = Target("at least", 1.0)
 
 
 def groups(effort: Effort) -> Iterator[Group]:
@@ -44,9 +42,7 @@ def groups(effort: Effort) -> Iterator[Group]:
         f"gunicorn with {WORKERS} sync workers: time per request of a Flask application (ratio: of speeds)"
     )
     if importlib.util.find_spec("gunicorn") is None:
-        lines = [
-            Line(what=what, ours=None, against="Flask's own", theirs=None, target=TARGET) for what in VIEWS
-        ]
+        lines = [Line(what=what, ours=None, against="Flask's own", theirs=None) for what in VIEWS]
         yield Group(title=title, lines=lines, note="To measure these: `pip install gunicorn`.")
         return
     # Rounds of requests, not of calls: what passes between three processes varies more.
@@ -108,18 +104,17 @@ def _lines(
 ) -> Iterator[Line]:
     timers = {}
     for name, port in ports.items():
-        cookie = flask_sessions.cookie_of(site(name), lifelike_of(SIZE))
+        cookie = flask_sessions.cookie_of(site(name), data_of(USUAL))
         head = [f"GET {path} HTTP/1.1", "Host: localhost", f"Cookie: {cookie}", "Connection: close"]
         timers[name] = generator.timer(port, "\r\n".join([*head, "", ""]))
     seconds = compare(timers, effort)
-    for name, against, target in (("theirs", "Flask's own", TARGET), ("null", "no session", None)):
+    for name, against in (("theirs", "Flask's own"), ("null", "no session")):
         yield Line(
             what=what,
             ours=seconds["ours"],
             against=against,
             theirs=seconds[name],
-            target=target,
-            is_speed=True,
+            kind="speed",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,17 +15,14 @@ from typing import Any, Final, final
 from iron_wsgi import seal_data, unseal_data
 
 from . import floors
-from .payloads import NOW, PASSWORD, SIZES, TTL, data_of
-from .report import Group, Line, Target
+from .payloads import PASSWORD, SIZES, TTL, data_of
+from .report import Group, Line
 from .timing import Effort, Timer, compare, python
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = HERE.parent / "tests" / "interop"
 
-TARGETS: Final = {
-    "@hapi/iron 7": Target("at least", 5, aim=8),
-    "iron-session 9": Target("at least", 15, aim=20),
-}
+PEERS: Final = ("@hapi/iron 7", "iron-session 9")
 
 
 def groups(effort: Effort) -> Iterator[Group]:
@@ -83,7 +81,7 @@ def _node(program: str) -> Iterator[Node]:
 
 def _lines(node: Node, size: int, effort: Effort) -> Iterator[Line]:
     """Ours against theirs, and the primitives alone against theirs: what nothing in Python can exceed."""
-    data, end = data_of(size), NOW + TTL
+    data, end = data_of(size), time.time() + TTL
     sealed = seal_data(data, password=PASSWORD, ttl=TTL)
     jobs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "seal": (
@@ -98,33 +96,32 @@ def _lines(node: Node, size: int, effort: Effort) -> Iterator[Line]:
     for verb, (ours, floor) in jobs.items():
         theirs = {
             name: node.timer(f"{name} {verb}", data=data, sealed=sealed, password=PASSWORD, ttl=TTL)
-            for name in TARGETS
+            for name in PEERS
         }
         seconds = compare({"ours": python(ours), "floor": python(floor), **theirs}, effort)
-        for name, target in TARGETS.items():
+        for name in PEERS:
             yield Line(
                 what=_what(verb, size),
                 ours=seconds["ours"],
                 against=name,
                 theirs=seconds[name],
-                target=target,
-                is_speed=True,
+                kind="speed",
             )
-        for name in TARGETS:
+        for name in PEERS:
             yield Line(
                 what=_what(verb, size) + ", primitives alone",
                 ours=seconds["floor"],
                 against=name,
                 theirs=seconds[name],
-                is_speed=True,
+                kind="speed",
             )
 
 
 def _left_out() -> Iterator[Line]:
     for size in SIZES:
         for verb in ("seal", "unseal"):
-            for name, target in TARGETS.items():
-                yield Line(what=_what(verb, size), ours=None, against=name, theirs=None, target=target)
+            for name in PEERS:
+                yield Line(what=_what(verb, size), ours=None, against=name, theirs=None)
 
 
 def _what(verb: str, size: int) -> str:

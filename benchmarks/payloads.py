@@ -6,33 +6,24 @@ import json
 import random
 from typing import Any, Final
 
-SIZES: Final = (50, 500, 2700)
-"""Octets: an id and a token; a signed-in visitor; nearly all that fits into one cookie."""
+SIZES: Final = (100, 1000, 2500)
+"""Octets of JSON: an id and a token; a signed-in visitor; nearly all that fits into one cookie."""
+USUAL: Final = 1000
+"""The size by which a goal is judged; the others stand beside it."""
 
 PASSWORD: Final = "kD8vQ2mX7pLr4TzN9bYc3WfH6jGs1AeUo5Ri0VtZxqM"
-NOW: Final = 1_800_000_000.0
 TTL: Final = 1_209_600
+USER_ID: Final = 4711
 
 
 def data_of(size: int) -> dict[str, Any]:
-    """Return data whose compact JSON has exactly *size* octets, 50 at least."""
-    data: dict[str, Any] = {"user_id": 4711, "csrf": ""}
-    if size >= 500:
-        data |= {"roles": ["editor", "billing"], "locale": "en-GB", "signed_in": True, "cart": []}
-        item = {"sku": "A-10233", "quantity": 2, "price": 19.95, "gift": False}
-        # Some two thirds are many small values, the rest is text.
-        data["cart"] += [item] * ((size * 2 // 3 - len(text_of(data))) // (len(text_of(item)) + 1))
-    data["csrf"] = "t" * (size - len(text_of(data)))
-    return data
+    """Return data whose compact JSON has exactly *size* octets, 100 at least; each size has one such data.
 
-
-def lifelike_of(size: int) -> dict[str, Any]:
-    """Return data like those of `data_of` in which little is repeated, as in sessions: 100 octets at least.
-
-    For comparisons with what compresses its data. Each size has one such data.
+    Little is repeated in them, as in sessions: some of what they are compared with compresses its data. Some
+    two thirds are many small values, the rest is text.
     """
     chance = random.Random(size)
-    data: dict[str, Any] = {"user_id": 4711, "csrf": ""}
+    data: dict[str, Any] = {"user": {"id": USER_ID}, "visits": 0, "csrf": ""}
     if size >= 500:
         data |= {"roles": ["editor", "billing"], "locale": "en-GB", "signed_in": True, "cart": []}
         while len(text_of(data)) < size * 2 // 3:

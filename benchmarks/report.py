@@ -1,35 +1,19 @@
-"""What was measured, as a table for people or JSON for programs."""
+"""What was measured, as tables for people, Markdown for pages, or JSON for programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 LEFT_OUT: Final = "left out"
+MISSED: Final = "MISSED"
 
-
-class Target(NamedTuple):
-    """What a line must show.
-
-    Attributes:
-        kind: ``"at most"`` and ``"at least"`` limit the ratio; ``"extra"`` the microseconds that ours takes
-            longer.
-        limit: The number.
-        aim: The better number that is aimed for, if there is one.
-    """
-
-    kind: Literal["at most", "at least", "extra"]
-    limit: float
-    aim: float | None = None
-
-    def __str__(self) -> str:
-        """Say it."""
-        if self.kind == "extra":
-            return f"at most {self.limit:g} µs more"
-        aim = "" if self.aim is None else f", aim {self.aim:g}"
-        return f"{self.kind} {self.limit:g}{aim}"
+Kind: TypeAlias = Literal["ratio", "speed", "longer", "number"]
+"""What a line's figure is: the ratio of ours to theirs, how many times faster ours is, how many microseconds
+longer ours takes, or ours itself, which is a number and no time."""
 
 
 @final
@@ -42,41 +26,54 @@ class Line:
         ours: Seconds that it takes here; None if it could not run.
         against: What it is compared with.
         theirs: Seconds that it takes there; None if it could not run.
-        target: What the ratio must be.
-        is_speed: The ratio says how many times faster ours is, not what part of theirs it costs.
+        kind: What its figure is.
+        limit: The most that the figure may be; None for a line that nothing is judged by.
     """
 
     what: str
     ours: float | None
     against: str
     theirs: float | None
-    target: Target | None = None
-    is_speed: bool = False
+    kind: Kind = "ratio"
+    limit: float | None = None
 
     @property
-    def ratio(self) -> float | None:
-        """Ours to theirs, or theirs to ours where speed is meant."""
+    def figure(self) -> float | None:
+        """What counts; None if it could not be measured."""
         if self.ours is None or self.theirs is None:
             return None
-        return self.theirs / self.ours if self.is_speed else self.ours / self.theirs
+        if self.kind == "longer":
+            return (self.ours - self.theirs) * 1e6
+        if self.kind == "number":
+            return self.ours
+        return self.theirs / self.ours if self.kind == "speed" else self.ours / self.theirs
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the target is met; None where there is none, or nothing to judge by."""
-        if self.ours is None or self.theirs is None or self.ratio is None or self.target is None:
-            return None
-        if self.target.kind == "extra":
-            return (self.ours - self.theirs) * 1e6 <= self.target.limit
-        if self.target.kind == "at least":
-            return self.ratio >= self.target.limit
-        return self.ratio <= self.target.limit
+        """Whether the figure keeps to its limit; None where there is no limit or no figure."""
+        return None if self.figure is None or self.limit is None else self.figure <= self.limit
+
+    @property
+    def measured(self) -> str:
+        """The figure as text."""
+        return (
+            "-" if self.figure is None else self._text(self.figure, ".1f" if self.kind == "longer" else ".2f")
+        )
+
+    @property
+    def target(self) -> str:
+        """The limit as text."""
+        return "" if self.limit is None else f"at most {self._text(self.limit, 'g')}"
 
     @property
     def verdict(self) -> str:
         """One word or two for the last column."""
-        if self.ratio is None:
-            return LEFT_OUT
-        return {None: "", True: "met", False: "MISSED"}[self.is_met]
+        return LEFT_OUT if self.figure is None else {None: "", True: "met", False: MISSED}[self.is_met]
+
+    def _text(self, number: float, form: str) -> str:
+        if self.kind == "number":
+            return f"{number:g}"
+        return f"{number:{form}}" + (" µs more" if self.kind == "longer" else "")
 
 
 @final
@@ -85,76 +82,101 @@ class Group:
     """Lines that belong together.
 
     Attributes:
-        title: What they are about, as a sentence.
-        lines: The lines.
-        note: Why some were left out, if any were.
+        title: What they are about.
+        lines: The lines. Those of a goal that have a limit decide whether it is met.
+        note: Why some were left out, or what helps to read them.
+        load: How many processes were at work while they were measured, or wanted to be.
     """
 
     title: str
     lines: Sequence[Line]
     note: str = ""
+    load: float | None = None
 
 
-HEAD: Final = ("", "ours µs", "theirs µs", "against", "ratio", "target", "")
-RIGHT: Final = frozenset({1, 2, 4})  # columns of numbers
+HEAD: Final = ("", "ours µs", "theirs µs", "against", "figure", "target", "")
+GOALS_HEAD: Final = ("goal", "target", "measured", "beside it", "met")
 
 
 def table(group: Group) -> Iterator[str]:
     """Yield the lines of a group's table."""
-    rows = [HEAD, *(_cells(line) for line in group.lines)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    yield group.title
-    for row in rows:
-        cells = [
-            cell.rjust(width) if index in RIGHT else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield ("  " + "  ".join(cells)).rstrip()
+    rows = [
+        (
+            line.what,
+            _number(line, line.ours),
+            _number(line, line.theirs),
+            line.against,
+            line.measured,
+            line.target,
+            line.verdict,
+        )
+        for line in group.lines
+    ]
+    yield group.title + ("" if group.load is None else f" (load {group.load})")
+    yield from _columns([HEAD, *rows], right={1, 2, 4})
     if group.note:
         yield f"  {group.note}"
 
 
-def document(groups: Sequence[Group]) -> str:
-    """Return all groups as JSON; times in microseconds."""
-    return json.dumps(
-        [
-            {
-                "title": group.title,
-                "note": group.note,
-                "lines": [
-                    {
-                        "what": line.what,
-                        "ours_us": _microseconds(line.ours),
-                        "against": line.against,
-                        "theirs_us": _microseconds(line.theirs),
-                        "ratio": line.ratio,
-                        "target": None if line.target is None else line.target._asdict(),
-                        "met": line.is_met,
-                    }
-                    for line in group.lines
-                ],
-            }
-            for group in groups
-        ],
-        indent=2,
-    )
+def goals_table(goals: Iterable[Group]) -> Iterator[str]:
+    """Yield the lines of a table with one row for each goal."""
+    yield from _columns([GOALS_HEAD, *map(_goal, goals)], right={2})
 
 
-def _cells(line: Line) -> tuple[str, ...]:
-    return (
-        line.what,
-        _number(_microseconds(line.ours)),
-        _number(_microseconds(line.theirs)),
-        line.against,
-        "-" if line.ratio is None else f"{line.ratio:.2f}",
-        "" if line.target is None else str(line.target),
-        line.verdict,
-    )
+def goals_markdown(goals: Iterable[Group]) -> Iterator[str]:
+    """Yield the same table as Markdown."""
+    for row in (GOALS_HEAD, ("---", "---", "---:", "---", "---"), *map(_goal, goals)):
+        yield f"| {' | '.join(row)} |"
 
 
-def _microseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else seconds * 1e6
+def document(groups: Sequence[Group], **about: Any) -> str:
+    """Return all groups as JSON, times in microseconds, and what is to be said *about* the run."""
+    return json.dumps({**about, "groups": [_group(group) for group in groups]}, indent=2)
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.2f}"
+def _goal(group: Group) -> tuple[str, ...]:
+    """Return a goal's row: of its lines that have a limit the worst decides, the others stand beside it."""
+    limited = [line for line in group.lines if line.limit is not None]
+    worst = max(limited, key=lambda line: math.inf if line.figure is None else line.figure)
+    measured = worst.measured if len(limited) == 1 else f"{worst.what}: {worst.measured}"
+    beside = [f"{line.what}: {line.measured}" for line in group.lines if line is not worst]
+    met = {"met": "yes", MISSED: "NO"}.get(worst.verdict, worst.verdict)
+    return group.title, worst.target, measured, "; ".join(beside), met
+
+
+def _group(group: Group) -> Mapping[str, Any]:
+    lines = [
+        {
+            "what": line.what,
+            "ours": _shown(line, line.ours),
+            "against": line.against,
+            "theirs": _shown(line, line.theirs),
+            "kind": line.kind,
+            "figure": line.figure,
+            "limit": line.limit,
+            "met": line.is_met,
+        }
+        for line in group.lines
+    ]
+    return {"title": group.title, "note": group.note, "load": group.load, "lines": lines}
+
+
+def _columns(rows: Sequence[Sequence[str]], *, right: set[int]) -> Iterator[str]:
+    """Yield rows with their columns in line, those of numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield ("  " + "  ".join(cells)).rstrip()
+
+
+def _shown(line: Line, value: float | None) -> float | None:
+    """Return microseconds, or what is no time as it is."""
+    return value if value is None or line.kind == "number" else value * 1e6
+
+
+def _number(line: Line, value: float | None) -> str:
+    shown = _shown(line, value)
+    return "-" if shown is None else f"{shown:,.2f}"

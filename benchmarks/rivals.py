@@ -57,7 +57,7 @@ def _lines(size: int, rivals: list[Rival], effort: Effort) -> Iterator[Line]:
                 ours=seconds["ours"],
                 against=rival.name,
                 theirs=seconds[rival.name],
-                is_speed=True,
+                kind="speed",
             )
 
 

@@ -10,19 +10,17 @@ import tempfile
 import time
 import timeit
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-from django.conf import settings
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
 from django.test.utils import override_settings
-from django.urls import path
-from flask import Flask, session
+from flask import Flask
 from flask_session.redis import RedisSessionInterface  # type: ignore[import-untyped]
 from redis import Redis
 from werkzeug.test import create_environ
@@ -30,22 +28,20 @@ from werkzeug.test import create_environ
 from iron_wsgi.revocation.redis import RedisRevocations
 from iron_wsgi.stores.redis import RedisStore
 from iron_wsgi_flask import IronSessionInterface
-from tests.parts import MissingPart
-from tests.services.redis import RedisServer
 
 from . import django_sessions, flask_sessions, floors
-from .payloads import PASSWORD, lifelike_of
-from .report import Group, Line, Target
-from .timing import Effort, Timer, compare
+from .payloads import PASSWORD, SIZES, USUAL, data_of
+from .report import Group, Line
+from .timing import Effort, Timer, compare, python
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
     from flask.sessions import SessionInterface
 
-NO_SLOWER: Final = Target("at most", 1.0)
-SIZES: Final = (100, 1000, 10_000)  # octets of JSON
-VERBS: Final = ("read", "write")
-VIEWS: Final = {"ignore": "/ignore", "read": "/read", "write": "/count"}
+    from tests.services.redis import RedisServer
+
+LIMITS: Final = {"read": 1.0, "write": 1.5, "ignore": 0.3}
+LARGE: Final = 10_000  # octets; more than fits into a cookie
 MIB: Final = 2**20
 MANY: Final = 100_000  # entries, of which the memory of a million is reckoned
 VISITS: Final = 10  # requests whose commands are counted
@@ -54,82 +50,142 @@ Request = Callable[[], None]
 """Has a site answer one request."""
 
 
-class Sites(NamedTuple):
-    """Flask applications with their sessions in one and the same Redis."""
+class Interfaces(NamedTuple):
+    """Sessions in one and the same Redis, and none: the zero."""
 
     ours: SessionInterface
     theirs: SessionInterface
+    null: SessionInterface
+
+    def requests(self, verb: str, size: int, *, is_permanent: bool = False) -> dict[str, Request]:
+        """Return a request to a Flask application with each.
+
+        Flask-Session makes its sessions permanent, so that each request writes. Ours are as Flask's own.
+        """
+        permanent = {"ours": is_permanent, "theirs": True, "null": False}
+        return {
+            name: _visit(interface, verb, size, is_permanent=permanent[name])
+            for name, interface in self._asdict().items()
+        }
+
+
+def goals(effort: Effort) -> Iterator[Group]:
+    """Measure what sessions in Redis add to a request of Flask, as each comes out of the box."""
+    titles = {"read": "read", "write": "write", "ignore": "untouched"}
+    titles = {verb: f"Flask on Redis: {title}, of what Flask-Session adds" for verb, title in titles.items()}
+    trips = "Flask on Redis: round trips of an untouched request"
+    with _redis() as server:
+        if isinstance(server, str):
+            for title, limit in (*((titles[verb], LIMITS[verb]) for verb in LIMITS), (trips, 0)):
+                line = Line(
+                    what=f"{USUAL:,} octets", ours=None, against="Flask-Session", theirs=None, limit=limit
+                )
+                yield Group(title=title, lines=[line], note=server)
+            return
+        interfaces = _interfaces(server)
+        for verb in LIMITS:
+            yield Group(title=titles[verb], lines=list(_added(interfaces, verb, effort)))
+        yield Group(title=trips, lines=list(_untouched_trips(interfaces, server)))
 
 
 def groups(effort: Effort) -> Iterator[Group]:
-    """Measure whole requests to sites whose sessions are in one and the same Redis."""
+    """Measure whole requests to sites whose sessions, or whose revocations, are in one and the same Redis."""
+    with _redis() as server, tempfile.TemporaryDirectory() as folder:
+        if isinstance(server, str):
+            yield Group(title="Sessions in Redis", lines=[], note=server)
+            return
+        interfaces = _interfaces(server)
+        for title, is_permanent in (
+            ("as each comes out of the box", False),
+            ("like for like: permanent sessions, renewed at every request", True),
+        ):
+            yield Group(
+                title=f"Flask with its sessions in Redis, {title}: a whole request",
+                lines=list(_whole(interfaces, server, effort, is_permanent=is_permanent)),
+                note=_commands(interfaces, server, is_permanent=is_permanent),
+            )
+        yield Group(
+            title="Flask with its sessions in cookies: a whole request, with revocations in Redis",
+            lines=list(_list(server, effort)),
+            note=_memory(server, MANY if effort.turn else 100),
+        )
+        yield Group(
+            title="Django with its sessions in Redis; cached_db has its cache there, its table in SQLite",
+            lines=list(_django(server, Path(folder), effort)),
+        )
+
+
+@contextmanager
+def _redis() -> Iterator[RedisServer | str]:
+    """Yield a server, or why there is none."""
+    try:
+        from tests.parts import MissingPart  # noqa: PLC0415 - needs pytest
+        from tests.services.redis import RedisServer  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        yield f"To measure these: `pip install {error.name}`."
+        return
     logging.getLogger("iron_wsgi").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            server = RedisServer(Path(folder) / "redis").start()
+            server = RedisServer(Path(folder)).start()
         except MissingPart as missing:
-            yield Group(title="Sessions in Redis", lines=[], note=f"left out: {missing}")
+            yield f"To measure these: {missing}."
             return
         try:
-            yield from _flask(server, effort)
-            yield Group(
-                title="Flask with its sessions in cookies: a whole request, with revocations in Redis",
-                lines=list(_list(server, effort)),
-                note=_memory(server, MANY if effort.turn else 100),
-            )
-            yield Group(
-                title="Django with its sessions in Redis; cached_db has its cache there, its table in SQLite",
-                lines=list(_django(server, Path(folder), effort)),
-            )
+            yield server
         finally:
             server.kill()
 
 
-def _flask(server: RedisServer, effort: Effort) -> Iterator[Group]:
-    sites = Sites(
+def _interfaces(server: RedisServer) -> Interfaces:
+    return Interfaces(
         ours=IronSessionInterface(storage="store", store=RedisStore(server.client())),
         theirs=RedisSessionInterface(app=Flask("flask_session"), client=server.client()),
+        null=flask_sessions.NullInterface(),
     )
-    # Flask-Session makes its sessions permanent, and then each request writes. Here they are as Flask's own.
-    for title, is_permanent in (
-        ("as each comes out of the box", False),
-        ("like for like: permanent sessions, renewed at every request", True),
-    ):
-        yield Group(
-            title=f"Flask with its sessions in Redis, {title}: a whole request",
-            lines=list(_requests(sites, server, effort, is_permanent=is_permanent)),
-            note=_commands(sites, server, is_permanent=is_permanent),
+
+
+def _added(interfaces: Interfaces, verb: str, effort: Effort) -> Iterator[Line]:
+    for size in SIZES:
+        requests = interfaces.requests(verb, size)
+        # Not processor time: a request waits for its answers.
+        seconds = compare({name: python(request) for name, request in requests.items()}, effort)
+        yield Line(
+            what=f"{size:,} octets",
+            ours=seconds["ours"] - seconds["null"],
+            against="Flask-Session",
+            theirs=seconds["theirs"] - seconds["null"],
+            limit=LIMITS[verb] if size == USUAL else None,
         )
 
 
-def _requests(sites: Sites, server: RedisServer, effort: Effort, *, is_permanent: bool) -> Iterator[Line]:
-    for size in SIZES:
-        for verb in VERBS:
-            requests = {
-                "ours": _visit(sites.ours, verb, size, is_permanent=is_permanent),
-                "theirs": _visit(sites.theirs, verb, size, is_permanent=True),
-            }
-            if is_permanent:
-                requests["floor"] = _floor(server, verb, size)
-            timers = {name: timeit.Timer(request).timeit for name, request in requests.items()}
-            for name, request in requests.items():
-                timers[f"{name} processor"] = timeit.Timer(request, timer=time.process_time).timeit
+def _untouched_trips(interfaces: Interfaces, server: RedisServer) -> Iterator[Line]:
+    """Yield lines of round trips, by Redis's own count, of sessions as they come and of permanent ones."""
+    for what, is_permanent, limit in (("as it comes", False, 0), ("permanent", True, None)):
+        requests = interfaces.requests("ignore", USUAL, is_permanent=is_permanent)
+        with server.client() as client:
+            trips = {name: _asked(client, requests[name])[0] for name in ("ours", "theirs")}
+        ours, theirs = trips["ours"], trips["theirs"]
+        yield Line(what=what, ours=ours, against="Flask-Session", theirs=theirs, kind="number", limit=limit)
+
+
+def _whole(
+    interfaces: Interfaces, server: RedisServer, effort: Effort, *, is_permanent: bool
+) -> Iterator[Line]:
+    for size in (*SIZES, LARGE):
+        for verb in LIMITS:
+            requests = interfaces.requests(verb, size, is_permanent=is_permanent)
+            timers = {name: python(request) for name, request in requests.items() if name != "null"}
+            if is_permanent and verb != "ignore":
+                timers["floor"] = python(_floor(server, verb, size))
             seconds = compare(timers, effort)
-            for kind, suffix in (("", ""), (" processor", ", processor time")):
-                theirs = seconds[f"theirs{kind}"]
-                yield Line(
-                    what=f"{verb} {size} octets{suffix}",
-                    ours=seconds[f"ours{kind}"],
-                    against="Flask-Session",
-                    theirs=theirs,
-                    target=NO_SLOWER,
-                )
-                if is_permanent:
+            for name, suffix in (("ours", ""), ("floor", ", primitives alone")):
+                if name in seconds:
                     yield Line(
-                        what=f"{verb} {size} octets{suffix}, primitives alone",
-                        ours=seconds[f"floor{kind}"],
+                        what=f"{verb} {size:,} octets{suffix}",
+                        ours=seconds[name],
                         against="Flask-Session",
-                        theirs=theirs,
+                        theirs=seconds["theirs"],
                     )
 
 
@@ -149,7 +205,7 @@ def _floor(server: RedisServer, verb: str, size: int) -> Request:
         octets = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
         return binascii.b2a_base64(nonce + cipher.encrypt(nonce, octets, name), newline=False)
 
-    client.set("floor", encrypted(lifelike_of(size)))
+    client.set("floor", encrypted(data_of(size)))
 
     def request() -> None:
         ignore()
@@ -166,16 +222,14 @@ def _floor(server: RedisServer, verb: str, size: int) -> Request:
     return request
 
 
-def _commands(sites: Sites, server: RedisServer, *, is_permanent: bool) -> str:
+def _commands(interfaces: Interfaces, server: RedisServer, *, is_permanent: bool) -> str:
     """Say what one request asks of Redis, by Redis's own count: commands in scripts are among them."""
     told = []
     with server.client() as client:
-        for name, interface, permanent in (
-            ("ours", sites.ours, is_permanent),
-            ("theirs", sites.theirs, True),
-        ):
-            for verb in VERBS:
-                trips, commands = _asked(client, _visit(interface, verb, SIZES[1], is_permanent=permanent))
+        for verb in LIMITS:
+            requests = interfaces.requests(verb, USUAL, is_permanent=is_permanent)
+            for name in ("ours", "theirs"):
+                trips, commands = _asked(client, requests[name])
                 said = ", ".join(f"{count:g} {command}" for command, count in commands.items())
                 told.append(f"{name}, {verb}: {_trips(trips)} ({said})")
     return "One request asks of Redis, commands within scripts included:\n    " + "\n    ".join(told)
@@ -202,18 +256,17 @@ def _asked(client: Redis, request: Request) -> tuple[float, dict[str, float]]:
 
 def _list(server: RedisServer, effort: Effort) -> Iterator[Line]:
     listed = IronSessionInterface(revocations=RedisRevocations(server.client()))
-    for verb in VIEWS:
+    for verb in LIMITS:
         with server.client() as client:
             requests: dict[str, Callable[[], object]] = {
-                "ours": _visit(listed, verb, SIZES[1]),
-                "theirs": _visit(IronSessionInterface(), verb, SIZES[1]),
+                "ours": _visit(listed, verb, USUAL),
+                "theirs": _visit(IronSessionInterface(), verb, USUAL),
                 "ping": client.ping,
             }
-            timers = {name: timeit.Timer(request).timeit for name, request in requests.items()}
-            seconds = compare(timers, effort)
-            trips, _ = _asked(client, _visit(listed, verb, SIZES[1]))
+            seconds = compare({name: python(request) for name, request in requests.items()}, effort)
+            trips, _ = _asked(client, _visit(listed, verb, USUAL))
         yield Line(
-            what=f"{verb} {SIZES[1]} octets",
+            what=f"{verb} {USUAL:,} octets",
             ours=seconds["ours"],
             against=f"no list, and {trips:g} PING",
             theirs=seconds["theirs"] + trips * seconds["ping"],
@@ -235,8 +288,6 @@ def _memory(server: RedisServer, count: int) -> str:
 
 
 def _django(server: RedisServer, folder: Path, effort: Effort) -> Iterator[Line]:
-    if settings.configured:  # another part may have had the connection lead to a file that is gone
-        connection.settings_dict["NAME"] = str(folder / "sessions.sqlite3")
     django_sessions.set_up(folder)
     caches_in_redis = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": server.url}
@@ -247,52 +298,36 @@ def _django(server: RedisServer, folder: Path, effort: Effort) -> Iterator[Line]
             "SESSION_ENGINE": django_sessions.SEALED,
             "IRON_SESSION": {"storage": "store", "store": RedisStore(server.client())},
         },
-        "cached_db": {
+        "theirs": {
             "MIDDLEWARE": [django_sessions.STOCK],
             "SESSION_ENGINE": f"{django_sessions.DJANGOS}.cached_db",
         },
     }
-    with override_settings(CACHES=caches_in_redis, ROOT_URLCONF=__name__):
-        for size in SIZES:
-            for verb in VERBS:
+    with override_settings(CACHES=caches_in_redis):
+        for size in (*SIZES, LARGE):
+            for verb in LIMITS:
                 timers = {name: _django_visits(own, verb, size) for name, own in sites.items()}
                 seconds = compare(timers, replace(effort, turn=2.5 * effort.turn))
                 yield Line(
-                    what=f"{verb} {size} octets",
+                    what=f"{verb} {size:,} octets",
                     ours=seconds["ours"],
                     against="cached_db",
-                    theirs=seconds["cached_db"],
-                    target=NO_SLOWER,
+                    theirs=seconds["theirs"],
                 )
         caches["default"].close()
     connection.close()
 
 
-def count(request: HttpRequest) -> HttpResponse:
-    """Write another value each time: what is equal need not be written."""
-    request.session["visits"] = request.session.get("visits", 0) + 1
-    return HttpResponse("ok")
-
-
-urlpatterns = [*django_sessions.urlpatterns, path("count", count)]
-
-
 def _visit(interface: SessionInterface, verb: str, size: int, *, is_permanent: bool = False) -> Request:
     """Return a request of a visitor whose session holds *size* octets."""
     site = flask_sessions.site_with(interface)
-
-    @site.get("/count")
-    def count() -> str:
-        session["visits"] = session.get("visits", 0) + 1
-        return "ok"
-
-    cookie = flask_sessions.cookie_of(site, lifelike_of(size), permanent=is_permanent)
-    environ = create_environ(VIEWS[verb], base_url="https://localhost/", headers={"Cookie": cookie})
+    cookie = flask_sessions.cookie_of(site, data_of(size), permanent=is_permanent)
+    environ = create_environ(f"/{verb}", base_url="https://localhost/", headers={"Cookie": cookie})
     return _request_to(site.wsgi_app, environ)
 
 
 def _django_visits(own: dict[str, Any], verb: str, size: int) -> Timer:
-    data = lifelike_of(size)
+    data = data_of(size)
     with override_settings(**own):
         handler = WSGIHandler()
         made = create_environ("/fill", base_url="https://localhost/", method="POST", json=data)
@@ -301,7 +336,7 @@ def _django_visits(own: dict[str, Any], verb: str, size: int) -> Timer:
             msg = f"{own['SESSION_ENGINE']} did not keep the session"
             raise AssertionError(msg)
     headers = {"Cookie": f"{django_sessions.COOKIE}={given[django_sessions.COOKIE]}"}
-    environ = create_environ(VIEWS[verb], base_url="https://localhost/", headers=headers)
+    environ = create_environ(f"/{verb}", base_url="https://localhost/", headers=headers)
     request = _request_to(handler, environ)
 
     def turn(calls: int) -> float:
