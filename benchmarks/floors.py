@@ -11,11 +11,16 @@ import hashlib
 import hmac
 import json
 import os
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from cryptography.hazmat.primitives.padding import PKCS7
+
+_CIPHER: Final = AESGCMSIV(bytes(32))
+_NAME: Final = b"n" * 64
 
 
 def seal(plaintext: bytes, password: str, expires_at: float) -> str:
@@ -92,3 +97,15 @@ def demanded(text: str, password: str) -> Callable[[], bytes]:
         msg = "the program does not open the seal"
         raise AssertionError(msg)
     return program
+
+
+def encrypt_record(data: dict[str, Any]) -> bytes:
+    """Encrypt data as a store's record."""
+    nonce, text = os.urandom(12), json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return b2a_base64(nonce + _CIPHER.encrypt(nonce, text.encode(), _NAME), newline=False)
+
+
+def decrypt_record(record: bytes) -> Any:
+    """Open a store's record."""
+    octets = a2b_base64(record)
+    return json.loads(_CIPHER.decrypt(octets[:12], octets[12:], _NAME))

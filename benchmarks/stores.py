@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import logging
-import secrets
 import tempfile
 import time
 import timeit
@@ -15,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
@@ -199,23 +196,15 @@ def _floor(server: RedisServer, verb: str, size: int) -> Request:
     ignore = _visit(flask_sessions.NullInterface(), "ignore", size)
     client, at, reference = server.client(), time.time(), {"_iron": {"sid": "i" * 43, "iat": 1_700_000_000.0}}
     cookie = floors.seal_data(reference, PASSWORD, at + 1e6)
-    cipher, name = AESGCMSIV(bytes(32)), b"n" * 64
-
-    def encrypted(data: Any) -> bytes:
-        nonce = secrets.token_bytes(12)
-        octets = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-        return binascii.b2a_base64(nonce + cipher.encrypt(nonce, octets, name), newline=False)
-
-    client.set("floor", encrypted(data_of(size)))
+    client.set("floor", floors.encrypt_record(data_of(size)))
 
     def request() -> None:
         ignore()
         opened = floors.unseal_data(cookie, PASSWORD, at)
         record: Any = client.get("floor")
-        octets = binascii.a2b_base64(record)
-        data = json.loads(cipher.decrypt(octets[:12], octets[12:], name))
+        data = floors.decrypt_record(record)
         if verb == "write":
-            client.set("floor", encrypted(data), ex=1_000_000)
+            client.set("floor", floors.encrypt_record(data), ex=1_000_000)
         else:
             client.expire("floor", 1_000_000)
         floors.seal_data(opened, PASSWORD, at + 1e6)

@@ -173,7 +173,9 @@ def test_sessions_on_a_server_are_compared_as_they_come_and_like_for_like() -> N
     verbs = ("read", "write", "ignore")
     cases = [f"{verb} {size} octets" for size in ("100", "1,000", "2,500", "10,000") for verb in verbs]
     for group in (as_they_come, like_for_like):
-        assert lines_of([group]) == [(case, "Flask-Session") for case in cases]
+        lines = [case for case in lines_of([group]) if not case[0].endswith("primitives alone")]
+        assert lines == [(case, "Flask-Session") for case in cases]
+    assert ("read 10,000 octets, primitives alone", "Flask-Session") in lines_of([like_for_like])
     assert lines_of([django]) == [(case, "cached_db") for case in cases]
     assert lines_of([listed]) == [
         ("read 1,000 octets", "no list, and 1 PING"),
