@@ -7,6 +7,7 @@ left out, why, and how to get them. With ``CI=true`` a missing part is a failure
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import re
@@ -88,8 +89,14 @@ def install_packages(folder: Path) -> None:
     lock, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
     if not lock.exists():
         raise MissingPart(f"there is no {lock.name} in {folder}")
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
+    # Of processes that test at once one installs, and the others wait for it.
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            _npm_ci(folder)
+
+
+def _npm_ci(folder: Path) -> None:
     npm = _on_path("npm")
     try:
         run = subprocess.run(

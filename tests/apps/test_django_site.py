@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME, PASSWORD = next(iter(USERS.items()))
+pytestmark = pytest.mark.slow("visits whole pages")
+
 SITE: Final = "https://example.org"
 COOKIE: Final = "__Host-mysite"
 HOUR: Final = 60 * 60
@@ -768,7 +770,6 @@ def test_its_secrets_are_in_no_page_and_no_log(visitor: Visitor, site: Site) -> 
         assert secret not in pages + site.log
 
 
-@pytest.mark.slow
 def test_mypy_is_content_with_the_example() -> None:
     mypy = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary"]
     run = subprocess.run(

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import pytest
 
+pytestmark = pytest.mark.slow("starts programs")
+
 ROOT: Final = Path(__file__).parents[2]
 COLUMN: Final = 40  # characters that both have for the key
 WITHIN: Final = 60  # seconds for the visits

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
 NAME, PASSWORD = demo.ACCOUNT
+pytestmark = pytest.mark.slow("visits whole pages")
+
 SEALED_UNDER: Final = "uX7-mQ2vLr9_Tn4KcYp8WzHs3BdEaJf6GiVo1Rk0"
 SIGNED_UNDER: Final = "signs the forms of these tests"
 USERS: Final = Users(
@@ -1090,7 +1092,6 @@ def test_without_a_way_to_send_links_there_are_none(config: dict[str, Any]) -> N
         assert visitor.get(path).status_code == 404
 
 
-@pytest.mark.slow
 def test_mypy_is_content_with_the_example() -> None:
     root = Path(__file__).parents[2]
     mypy = [

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 NAME, PASSWORD = playground.ACCOUNT
+pytestmark = pytest.mark.slow("visits whole pages")
+
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 SKEW: Final = 60

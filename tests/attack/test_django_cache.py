@@ -28,6 +28,8 @@ from tests.unit.django_site import NAME, OURS, STOCK, Site, at_once
 
 from .seals import NEW, OLD, TTL, forged
 
+pytestmark = pytest.mark.slow("threads for every request by ASGI")
+
 Use = Callable[[Any], Any]
 """What a view does with the request's session."""
 

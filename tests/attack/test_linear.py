@@ -85,6 +85,7 @@ def test_twice_the_header_is_at_most_twice_the_steps(shape: str, prefix: str) ->
     assert few > 10
 
 
+@pytest.mark.slow("megabytes")
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_megabyte_of_cookies_is_read_to_the_end(shape: str, prefix: str) -> None:

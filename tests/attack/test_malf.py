@@ -7,7 +7,7 @@ import json
 import pickle
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
 from iron_wsgi import Sealer, SealError, unseal_data
+from tests.effort import repetitions
 
 from .seals import NOW, OLD, forged, vault, verdict
 from .site import environ, page, serve, sessions
+
+TEXTS: Final = repetitions(7_000, 70_000)  # of each kind
 
 SEAL = forged({"user": 1})
 VAULT = vault()
@@ -68,18 +71,17 @@ def splices(source: random.Random) -> Iterator[str]:
         )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [near_seals, noise, splices])
-def test_of_seventy_thousand_texts_of_each_kind_none_opens_and_none_breaks_anything(kind: Any) -> None:
+def test_of_random_texts_of_each_kind_none_opens_and_none_breaks_anything(kind: Any) -> None:
     texts = kind(random.Random(26))
     refused = 0
-    for _ in range(70_000):
+    for _ in range(TEXTS):
         text = next(texts)
         if text.partition("~")[0] == SEAL:
             continue
         assert verdict(text, VAULT) in ("invalid", "unknown-password"), ascii(text)
         refused += 1
-    assert refused > 69_000
+    assert refused > 0.98 * TEXTS
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=300))

@@ -25,6 +25,7 @@ from iron_wsgi.stores.redis import RedisStore
 from iron_wsgi.stores.sql import SqlStore
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.times import DAY
+from tests.effort import repetitions
 
 from .parallel import Site
 from .site import Browser, page, sessions
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.services.redis",)
 
-ROUNDS: Final = 1000
+ROUNDS: Final = repetitions(250, 1000)
 THREADS: Final = 8
-INCREMENTS: Final = 1000
+INCREMENTS: Final = repetitions(250, 1000)
 
 PLACES: Final = [
     "memory",
@@ -140,7 +141,7 @@ def raced(*calls: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.slow
+@pytest.mark.slow("many threads, many times")
 def test_a_slow_writer_never_brings_an_ended_session_back(mode: str, servers: Servers) -> None:
     site = Site(**MODES[mode](servers))
     writers = {style: write for style, write in WRITERS.items() if mode != "cookie" or style != "grow"}
@@ -342,7 +343,7 @@ def increased(site: Site, cookie: str, key: str) -> Session | None:
     return request.session
 
 
-@pytest.mark.slow
+@pytest.mark.slow("many threads, many times")
 def test_increments_of_different_keys_in_parallel_are_all_kept(servers: Servers) -> None:
     events: list[Event] = []
     site = Site(storage="store", store=servers.store(), on_event=events.append)
@@ -362,7 +363,7 @@ def test_increments_of_different_keys_in_parallel_are_all_kept(servers: Servers)
     assert sum(refused) < THREADS * each // 100, "hardly anybody was told to come back"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("many threads, many times")
 def test_of_increments_of_one_key_in_parallel_every_loss_is_a_counted_event(servers: Servers) -> None:
     heard = threading.local()
 
@@ -437,7 +438,7 @@ def test_whoever_is_told_of_a_conflict_and_tries_again_loses_nothing(servers: Se
 # Two threads of one request.
 
 
-@pytest.mark.slow
+@pytest.mark.slow("many threads, many times")
 @pytest.mark.parametrize("mode", ["cookie", "store"])
 def test_a_session_that_another_thread_of_its_response_writes_is_saved_whole_or_as_it_was(mode: str) -> None:
     options: dict[str, Any] = {"storage": "store", "store": MemoryStore()} if mode == "store" else {}

@@ -96,7 +96,7 @@ def test_an_altered_link_raises_one_kind_of_error_and_nothing_else() -> None:
     assert refused > 94 * (len(sealed_part) - 1)
 
 
-@pytest.mark.slow
+@pytest.mark.long("every byte of three seals, each by all others; above, by those that seals are made of")
 def test_of_all_1_3_million_altered_seals_none_opens() -> None:
     run = subprocess.run(
         [sys.executable, "-m", mutants.__name__],

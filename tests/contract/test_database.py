@@ -157,12 +157,11 @@ for url in map(str.strip, sys.stdin):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts programs")
 def test_of_processes_that_begin_at_once_each_finds_its_tables_on_sqlite(tmp_path: Path) -> None:
     _begin_at_once([f"sqlite:///{tmp_path}/{number}.db" for number in range(40)])
 
 
-@pytest.mark.slow
 @pytest.mark.needs("postgresql")
 def test_of_processes_that_begin_at_once_each_finds_its_tables_on_postgresql(
     postgresql_server: PostgresqlServer,
@@ -386,7 +385,7 @@ def connections(engine: Engine, count: int) -> None:
 
 
 @pytest.mark.needs("postgresql")
-@pytest.mark.slow
+@pytest.mark.slow("starts programs")
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_server_that_came_back_is_used_at_once_by_every_connection(how: str) -> None:
     with PostgresqlServer() as server:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.services.redis import Cluster, RedisServer, Sentinels
 
 pytest_plugins = ("tests.services.redis",)
-pytestmark = [pytest.mark.needs("redis"), pytest.mark.slow]
+pytestmark = pytest.mark.needs("redis")
 
 
 class RedisRevocationsContract(RevocationsContract):

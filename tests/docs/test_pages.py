@@ -62,7 +62,7 @@ _SPHINX: Final = (sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q")
 _LEAVE_OUT: Final = not HAS_SPHINX and os.environ.get("CI") != "true"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("builds all pages")
 @pytest.mark.skipif(_LEAVE_OUT, reason="the extra `docs` is not installed")
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     run = subprocess.run(

@@ -31,6 +31,7 @@ def test_every_block_names_a_language_that_is_run_or_only_shown() -> None:
     assert [str(one) for one in snippets() if one.language not in RUN + SHOWN] == []
 
 
+@pytest.mark.slow("starts programs")
 @pytest.mark.parametrize("snippet", snippets("python"), ids=str)
 def test_a_python_snippet_runs_and_prints_what_its_comments_say(
     snippet: Snippet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -79,6 +80,7 @@ def test_a_javascript_snippet_can_be_parsed_and_imports_what_there_is(
     subprocess.run([program("node"), script], capture_output=True, timeout=WITHIN, check=True)
 
 
+@pytest.mark.slow("starts programs")
 @pytest.mark.parametrize("snippet", snippets("sh"), ids=str)
 def test_every_command_of_a_shell_snippet_is_there(snippet: Snippet, tmp_path: Path) -> None:
     for line in snippet.code.splitlines():

@@ -54,7 +54,7 @@ def test_what_is_installed_is_what_is_pinned(peer: str) -> None:
     assert f"{installed['name']}@{installed['version']}" == VERSIONS[peer]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("draws hundreds of sessions")
 def test_the_drawn_sessions_hold_what_is_hard_to_carry_over() -> None:
     drawn = sessions()
     assert len({canonical(data) for data in drawn}) == COUNT >= 500
@@ -70,7 +70,6 @@ def test_the_drawn_sessions_hold_what_is_hard_to_carry_over() -> None:
     assert set(strings) >= INHERITED
 
 
-@pytest.mark.slow
 @pytest.mark.needs("node")
 def test_the_line_to_node_carries_every_payload_unchanged(peers: Peers) -> None:
     # Through the oldest and dullest of the libraries and back, with Python's own JSON at both ends.

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 pytest_plugins = ("tests.services.redis",)
-pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("redis"), pytest.mark.slow]
+pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("redis")]
 
 ROOT: Final = Path(__file__).parents[2]
 WITHIN: Final = 30.0  # seconds for a site to stop

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .peers import Answer, Peers
 
-pytestmark = [pytest.mark.needs("node"), pytest.mark.slow]
+pytestmark = pytest.mark.needs("node")
 
 PASSWORDS: Final = {1: OLD, 2: NEW}
 FOREIGN_PASSWORDS: Final = {"1": OLD, "2": NEW}

@@ -64,7 +64,6 @@ def test_a_cookie_written_here_is_read_changed_and_written_back_in_node_and_read
     assert here(browser.header, password=OLD).found == {"user": {"id": 7, "name": "Zoë 🦊"}, "seen": True}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("peer", SESSIONS)
 def test_random_sessions_travel_through_cookies_in_both_directions(peers: Peers, peer: str) -> None:
     # Those that fit into a cookie; the others are tested as bare seals.
@@ -335,7 +334,6 @@ def test_a_stale_whole_cookie_that_iron_session_9_leaves_beside_newer_chunks_doe
 # ---- next-iron-session ----
 
 
-@pytest.mark.slow
 def test_random_sessions_of_next_iron_session_are_read_and_written_back_as_seals(peers: Peers) -> None:
     drawn = [data for data in without_prototype_keys(list(sessions())) if len(text_of(data)) < 1200]
     assert len(drawn) >= 500

@@ -16,8 +16,7 @@ from .machine import BROKEN_VENV, ENDS_WITHIN, ROOT, TOO_OLD, Machine
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Many starts of many programs, each quick.
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("many starts of many programs, each quick")
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 VIRTUALENV = '#!/bin/sh\necho "virtualenv $*" >>"$MACHINE/calls"\nexec make_environment "$3"\n'
@@ -278,6 +277,7 @@ def test_arguments_with_spaces_reach_pytest_as_they_are(machine: Machine) -> Non
     assert "1 passed, 1 deselected" in run.stdout
 
 
+@pytest.mark.long("installs all that the demos need into a new environment")
 @pytest.mark.needs("registry")
 def test_a_fresh_clone_serves_and_git_sees_no_change(tmp_path: Path) -> None:
     checkout = tmp_path / "a checkout"

@@ -19,8 +19,7 @@ from .machine import ENDS_WITHIN, ROOT, Machine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Each starts a server.
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("each starts a server")
 
 HOST = "127.0.0.1"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from iron_wsgi.revocation.redis import RedisRevocations
+from tests.effort import repetitions
 from tests.services.redis import RedisServer, Sentinels
 
 from .gunicorn import Gunicorn, serving
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.needs("redis"), pytest.mark.servers]
 
 BACK: Final = 2.0  # seconds after which all is well again
-ROUNDS: Final = 3
+ROUNDS: Final = repetitions(1, 3)
 STANDSTILL: Final = 5.0  # seconds
 HELD: Final = 0.4  # seconds that any other outage lasts
 
@@ -73,6 +74,7 @@ def test_while_redis_is_killed_again_and_again_nobody_is_signed_in_or_out_by_it(
     assert load.counts["lost"] == 0
 
 
+@pytest.mark.long("stands still for five seconds")
 def test_while_redis_stands_still_for_five_seconds_visitors_are_told_to_come_back(site: Site) -> None:
     with visited(site.gunicorn) as load:
         site.redis.freeze()

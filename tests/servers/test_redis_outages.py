@@ -183,6 +183,7 @@ def test_a_server_that_stands_still_is_not_waited_for_and_is_used_again_when_it_
         holds(site.is_normal)
 
 
+@pytest.mark.long("stands still for five seconds")
 def test_after_five_seconds_of_standing_still_nothing_that_was_answered_is_undone(
     server: RedisServer,
 ) -> None:

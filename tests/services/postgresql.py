@@ -17,7 +17,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -32,6 +31,8 @@ import pytest
 from typing_extensions import Self
 
 from tests.parts import program
+
+from .ports import free_port
 
 WITHIN: Final = 30.0  # seconds for the server to do what it is told
 OWNER: Final = "iron"
@@ -59,8 +60,7 @@ class PostgresqlServer:
         # Not in pytest's own folder, which for root is closed to the user that the server must run as.
         self._folder = Path(tempfile.mkdtemp(prefix="iron-postgresql-"))
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         """Make the cluster and start."""

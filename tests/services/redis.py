@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +30,8 @@ from redis.sentinel import Sentinel
 from typing_extensions import Self
 
 from tests.parts import program
+
+from .ports import free_port
 
 WITHIN: Final = 20.0  # seconds for anything to happen
 MASTER: Final = "sessions"
@@ -50,13 +51,6 @@ def until(happened: Callable[[], object], within: float = WITHIN) -> None:
         if time.monotonic() >= give_up_at:
             raise TimeoutError(f"this did not happen within {within} s")
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def patient() -> dict[str, Any]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from .suite import Suite
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("registry")]
+pytestmark = [
+    pytest.mark.needs("registry"),
+    pytest.mark.long("the suites of Django take up to a minute each"),
+]
 
 
 @pytest.fixture(params=DJANGO_SUITES, ids=lambda suite: suite.name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .suite import Suite
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("registry")]
+pytestmark = pytest.mark.needs("registry")
 
 
 @pytest.mark.parametrize("suite", FLASK_SUITES, ids=lambda suite: suite.name)

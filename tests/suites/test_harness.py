@@ -243,7 +243,7 @@ def test_a_newer_python_is_found_where_there_is_one(no_python: Path, folder: str
     assert (found.path, found.version) == (program, (3, 13))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a test runner")
 def test_the_outcome_of_every_test_is_written_down_with_the_modules_that_do_not_load(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "test_lost.py").write_text("import a_module_that_nobody_has\n")
@@ -285,7 +285,7 @@ class LeftOut(SimpleTestCase):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a test runner")
 def test_the_outcome_of_every_test_of_djangos_is_written_down_with_what_failures_say(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(DJANGO_TESTS)
     (tmp_path / "test_lost.py").write_text("import a_module_that_nobody_has\n")

@@ -13,7 +13,7 @@ ROOT: Final = Path(__file__).parents[2]
 API: Final = "tests/typing/api.py"
 WRONG: Final = "tests/typing/wrong.py"
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("starts type checkers")
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

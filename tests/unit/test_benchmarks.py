@@ -13,6 +13,8 @@ import pytest
 
 from benchmarks.report import Group, Kind, Line, goals_markdown, goals_table, table
 
+pytestmark = pytest.mark.slow("runs the benchmarks")
+
 ROOT = Path(__file__).parents[2]
 PARTS = ["rivals", "javascript", "requests", "flask", "django", "gunicorn"]
 SIZES = ("100 octets", "1,000 octets", "2,500 octets")

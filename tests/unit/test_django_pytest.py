@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+pytestmark = pytest.mark.slow("each starts a pytest")
+
 OURS: Final = "iron_wsgi_django.middleware.SessionMiddleware"
 STOCK: Final = "django.contrib.sessions.middleware.SessionMiddleware"
 

@@ -16,6 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from email.message import Message
 
+pytestmark = pytest.mark.slow("builds the package")
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("iron_wsgi", "iron_wsgi_django", "iron_wsgi_flask")
 DIST_INFO = "iron_wsgi-0.1.0.dist-info"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,7 @@ from tests.parts import MissingPart, install_packages
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Most start a pytest of their own.
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("most start a pytest of their own")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,6 +100,17 @@ def test_a_test_whose_part_is_missing_is_skipped_and_the_table_says_how_to_get_i
     assert "2 passed, 3 skipped" in closing
 
 
+def test_processes_that_test_side_by_side_have_one_table_and_one_closing_line(run: Run) -> None:
+    code, said = run("-n", "2")
+    assert code == 0
+    assert said.count("parts left out") == 1
+    assert "2 passed, 3 skipped" in said.splitlines()[-1]
+    code, said = run("-n", "2", variables={"CI": "true"})
+    assert code == 1
+    assert "parts missing, which CI=true does not allow" in said
+    assert "3 failed, 2 passed" in said.splitlines()[-1]
+
+
 def test_on_ci_a_missing_part_is_a_failure(run: Run) -> None:
     code, said = run(variables={"CI": "true"})
     assert code == 1
@@ -138,14 +149,6 @@ def test_a_part_that_does_not_exist_ends_the_run(run: Run) -> None:
     assert "needs 'chromum', which tests/parts.py does not know" in said
 
 
-@pytest.mark.parametrize("mark", ["slow", "soak", "browser", "servers"])
-def test_fast_leaves_out_what_is_slow(run: Run, mark: str) -> None:
-    run.tests.write_text(TESTS.replace("def test_alone", f"@pytest.mark.{mark}\ndef test_alone"))
-    code, said = run("--fast", "-k", "alone or script")
-    assert code == 0
-    assert "1 passed, 4 deselected" in said.splitlines()[-1]
-
-
 def _npm_in(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a folder with a lock file, and an npm that runs `text`."""
     (folder / "npm").write_text(f"#!/bin/sh\n{text}\n")
@@ -169,6 +172,16 @@ def test_node_packages_are_installed_once_and_again_when_the_lock_file_changes(
     os.utime(packages / "package-lock.json", (later, later))
     install_packages(packages)
     assert len((packages / "calls").read_text().splitlines()) == 2
+
+
+def test_of_processes_that_test_side_by_side_one_installs_node_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = "echo $* >>calls; sleep 0.2; mkdir -p node_modules; echo >node_modules/.package-lock.json"
+    packages = _npm_in(tmp_path, waits, monkeypatch)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(install_packages, [packages] * 4))
+    assert len((packages / "calls").read_text().splitlines()) == 1
 
 
 def test_what_npm_said_last_is_the_reason_where_it_fails(
