@@ -22,6 +22,8 @@ from .test_cache import ENDS, NO_READS, READS, WRITES
 if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
+pytestmark = pytest.mark.slow("over a thousand requests, each of another kind")
+
 PLAIN: Final = {"user": 1, "cart": [1]}
 COMINGS: Final[dict[str, str]] = {
     "no cookie": "theme=dark",

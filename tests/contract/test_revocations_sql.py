@@ -19,6 +19,7 @@ from iron_wsgi.testing import FakeClock, RevocationsContract
 from tests.services.databases import Statements, engine_of_an_application, execute, plan
 
 pytest_plugins = ("tests.services.databases",)
+pytestmark = pytest.mark.slow("waits for the disk")
 
 
 @pytest.fixture

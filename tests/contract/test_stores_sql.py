@@ -22,6 +22,7 @@ from iron_wsgi.testing import AtomicStoreContract, DictJar, FakeClock
 from tests.services.databases import Statements, engine_of_an_application, execute, plan
 
 pytest_plugins = ("tests.services.databases",)
+pytestmark = pytest.mark.slow("waits for the disk")
 
 CANARY = "Kanarienvogel"
 RECORD = Record(value="sealed", version=1, subject="s" * 64, created_at=1, written_at=2, expires_at=1e9)
