@@ -21,6 +21,7 @@ from iron_wsgi.revocation.sql import SqlRevocations
 from iron_wsgi.servers.database import engine_of
 from iron_wsgi.stores import Record
 from iron_wsgi.stores.sql import SqlStore
+from tests.effort import repetitions
 from tests.services.databases import execute, programs
 from tests.services.postgresql import PostgresqlServer
 
@@ -159,14 +160,14 @@ for url in map(str.strip, sys.stdin):
 
 @pytest.mark.slow("starts programs")
 def test_of_processes_that_begin_at_once_each_finds_its_tables_on_sqlite(tmp_path: Path) -> None:
-    _begin_at_once([f"sqlite:///{tmp_path}/{number}.db" for number in range(40)])
+    _begin_at_once([f"sqlite:///{tmp_path}/{number}.db" for number in range(repetitions(8, 40))])
 
 
 @pytest.mark.needs("postgresql")
 def test_of_processes_that_begin_at_once_each_finds_its_tables_on_postgresql(
     postgresql_server: PostgresqlServer,
 ) -> None:
-    schemas = [f"at_once_{number}" for number in range(10)]
+    schemas = [f"at_once_{number}" for number in range(repetitions(4, 10))]
     for schema in schemas:
         postgresql_server.execute(f"CREATE SCHEMA {schema}")
     _begin_at_once(list(map(postgresql_server.url_of, schemas)))

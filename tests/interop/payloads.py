@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.effort import repetitions
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COUNT: Final = 600
+COUNT: Final = repetitions(250, 600)
 MAX_INTEGER: Final = 2**53 - 1
 INHERITED: Final = frozenset({"constructor", "toString", "hasOwnProperty"})
 

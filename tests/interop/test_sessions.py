@@ -12,6 +12,7 @@ from iron_wsgi.errors import PayloadError
 from iron_wsgi.seals import seal as fe26
 from iron_wsgi.sessions.options import SessionOptions
 from iron_wsgi.vaults.seal_vault import SealVault
+from tests.effort import repetitions
 
 from .forge import NEW, OLD
 from .payloads import canonical, sessions, text_of, without_prototype_keys
@@ -66,9 +67,10 @@ def test_a_cookie_written_here_is_read_changed_and_written_back_in_node_and_read
 
 @pytest.mark.parametrize("peer", SESSIONS)
 def test_random_sessions_travel_through_cookies_in_both_directions(peers: Peers, peer: str) -> None:
+    count = repetitions(80, 200)
     # Those that fit into a cookie; the others are tested as bare seals.
-    drawn = [data for data in sessions() if len(text_of(data)) < 1200][:200]
-    assert len(drawn) == 200
+    drawn = [data for data in sessions() if len(text_of(data)) < 1200][:count]
+    assert len(drawn) == count
     headers = [Browser().take(here(steps=_assignments(data), password=OLD)).set_cookie for data in drawn]
     answers = peers.ask_all(call(peer, _header(lines), password=OLD) for lines in headers)
     assert [canonical(visit_of(answer).found) for answer in answers] == [canonical(data) for data in drawn]
@@ -336,7 +338,7 @@ def test_a_stale_whole_cookie_that_iron_session_9_leaves_beside_newer_chunks_doe
 
 def test_random_sessions_of_next_iron_session_are_read_and_written_back_as_seals(peers: Peers) -> None:
     drawn = [data for data in without_prototype_keys(list(sessions())) if len(text_of(data)) < 1200]
-    assert len(drawn) >= 500
+    assert len(drawn) >= repetitions(200, 500)
     answers = peers.ask_all(
         call(FORERUNNER, steps=[*_assignments(data), ("save",)], password=OLD) for data in drawn
     )

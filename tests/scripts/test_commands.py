@@ -270,6 +270,27 @@ def test_the_exit_code_is_pytests(machine: Machine, text: str, code: int) -> Non
     assert machine.run("test", "-p", "no:cacheprovider").returncode == code
 
 
+@pytest.mark.parametrize(
+    ("arguments", "process"),
+    [
+        ([], "gw"),
+        (["-k", "it"], "gw"),
+        (["-n", "0"], "master"),
+        (["tests"], "master"),
+        (["tests/test_it.py::test_it"], "master"),
+    ],
+)
+def test_processes_test_side_by_side_unless_a_path_is_named(
+    machine: Machine, arguments: list[str], process: str
+) -> None:
+    (machine.checkout / "tests").mkdir()
+    (machine.checkout / "tests" / "test_it.py").write_text(
+        f"def test_it(worker_id): assert worker_id.startswith({process!r})"
+    )
+    run = machine.run("test", "-p", "no:cacheprovider", *arguments)
+    assert run.returncode == 0, run.stdout
+
+
 def test_arguments_with_spaces_reach_pytest_as_they_are(machine: Machine) -> None:
     (machine.checkout / "tests").mkdir()
     (machine.checkout / "tests" / "test_it.py").write_text("def test_it(): pass\ndef test_other(): pass\n")
