@@ -11,24 +11,27 @@ from iron_wsgi.revocation import Revocations
 from iron_wsgi.stores import Store
 
 from .conf import options as _options
-from .endings import end_others as _end_others
+from .sessions.keys import TrustedKeys
+from .sessions.termination import end_others as _end_others
+
+__all__ = ["TrustedKeys", "end_other_sessions", "revocations", "sealer", "store"]
 
 
 def sealer(purpose: str, *, once: bool = False) -> Sealer:
-    """Return a sealer for *purpose*, under the password that the settings give to sessions.
+    """Return a sealer for *purpose*, under the password of the site's sessions.
 
     ::
 
         links = sealer("magic-link")
-        token = links.seal({"user_id": 7}, ttl=900)  # opens under no other purpose, and is no session
+        token = links.seal({"user_id": 7}, ttl=900)  # opens for no other purpose, and is no session
 
     Args:
         purpose: What the seals are for.
-        once: Whether they are good for one use (`Sealer.consume`), noted in the option ``revocations``.
+        once: Whether each seal can be used only once (`Sealer.consume`), which the list of revocations notes.
 
     Raises:
         ImproperlyConfigured: A setting is unusable.
-        ConfigError: There is no list to note in.
+        ConfigError: *once* is True, and ``IRON_SESSION`` names no list of revocations.
     """
     return _options().sealer(purpose, once=once)
 
@@ -51,7 +54,7 @@ def revocations() -> Revocations | None:
 
     ::
 
-        revocations().revoke_subject(str(user.pk))  # ends all the sessions that a user has
+        revocations().revoke_subject(str(user.pk))  # ends all sessions of a user
 
     Raises:
         ImproperlyConfigured: A setting is unusable.
@@ -60,14 +63,15 @@ def revocations() -> Revocations | None:
 
 
 def end_other_sessions(request: HttpRequest) -> None:
-    """End all sessions of whoever sends *request*, but for the one that he sends it with.
+    """End all other sessions of the user who sent *request*: "sign out everywhere else".
 
-    That goes on under another id, as after ``cycle_key``. In asynchronous code it is to be run by a thread.
+    The session of the request goes on under another id, as after ``cycle_key``. Asynchronous code runs this
+    in a thread.
 
     Raises:
         ImproperlyConfigured: ``IRON_SESSION`` names neither a list of revocations nor a store.
         Unavailable: One of them does not answer.
-        UpdateError: The session itself was ended meanwhile.
+        UpdateError: The session itself was ended elsewhere while this request ran.
     """
-    asked: Any = request  # which has a session since our middleware saw it
-    _end_others(asked.session)
+    served: Any = request  # the session middleware gave it a session
+    _end_others(served.session)

@@ -11,28 +11,28 @@ from django.db import router
 from django.db.models.signals import post_migrate
 
 from .checks import ALWAYS, BEFORE_DEPLOYMENT
-from .revocation import DatabaseRevocations
+from .databases.revocations import DatabaseRevocations
 
 
 class IronWsgiDjangoConfig(AppConfig):
-    """Registers the system checks. Its tables stay empty unless ``IRON_SESSION`` names a database."""
+    """The application. Its tables stay empty unless ``IRON_SESSION`` names a database."""
 
     name = "iron_wsgi_django"
     verbose_name = "Sealed sessions"
 
     def ready(self) -> None:
-        """Register the checks, and have a list that was emptied know it."""
+        """Register the system checks, and begin an emptied list of revocations after each migration."""
         for check in ALWAYS:
             register(check, Tags.security)
         for check in BEFORE_DEPLOYMENT:
             register(check, Tags.security, deploy=True)
-        post_migrate.connect(_begin_the_list, sender=self, dispatch_uid="iron_wsgi_django begins the list")
+        post_migrate.connect(_begin_list, sender=self, dispatch_uid="iron_wsgi_django begins the list")
 
 
-def _begin_the_list(*, using: str, apps: Any = global_apps, **_migrated: object) -> None:
-    """Note since when a list without entries is complete: after ``flush`` and between tests, since now.
+def _begin_list(*, using: str, apps: Any = global_apps, **_signal: object) -> None:
+    """Note since when an empty list is complete: now, after ``flush`` and between tests.
 
-    The list would find out by itself, but at the cost of the session that it is asked about.
+    Otherwise the list would find out at its first check, and refuse the session that is checked.
     """
     try:
         model = apps.get_model("iron_wsgi_django", "Revocation")

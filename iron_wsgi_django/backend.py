@@ -13,45 +13,46 @@ from iron_wsgi.errors import opaque
 from iron_wsgi.sessions.events import notices
 from iron_wsgi.sessions.state import FormerSession, State
 
-from . import conf, endings, keys
-from .asynchronous import AsynchronousHalf
-from .expiry import Terms, terms_of
-from .jars import KeyJar, check_open
-from .migration import may_name_a_row
+from . import conf
+from .http.jars import KeyJar, check_open
+from .older_cookies import may_be_row_key
+from .sessions import keys, termination
+from .sessions.async_methods import AsyncMethods
+from .sessions.expiry import Lifetime, lifetime_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class SessionStore(AsynchronousHalf):
+class SessionStore(AsyncMethods):
     """One visitor's session: in the browser's cookie, or in the store to which the cookie refers.
 
-    There are two ways of life. ``SessionStore(session_key)`` is what Django's own session middleware makes:
-    it copies the session key into the cookie and back, so the key is the seal. `bound_to` is what our
-    middleware makes: the session works on the cookies of one exchange, and its key is a short id, which stays
-    the same until `cycle_key` or `flush`. While our middleware answers a request, ``SessionStore(key)`` also
-    opens a session of the store by such an id, for applications that have kept it; see `keys`.
+    It is made in two ways. Django's own session middleware calls ``SessionStore(session_key)`` and copies the
+    session key from the cookie and back, so the key is the seal. Our middleware calls `bound_to`: the session
+    reads and writes the cookies itself, and its key is a short id, which stays the same until `cycle_key` or
+    `flush`. While our middleware answers a request, ``SessionStore(key)`` also opens a session of the store
+    by such an id, for applications that have kept it; see `sessions.keys`.
 
     Attributes:
-        jar: The cookies of the exchange that the session is bound to; None where the key is the seal.
-        is_down: What had to be asked to open a bound session did not answer.
+        jar: The request's cookies; None where the key is the seal.
+        is_unavailable: The session could not be opened, since the store or the list did not answer.
     """
 
     accessed: bool
     modified: bool
     jar: CookieJar | None = None
-    is_down = False
+    is_unavailable = False
     _session_cache: dict[str, Any]
     _state: State | None = None
-    _ended: Outcome | None = None
+    _deletion: Outcome | None = None
     _is_by_id = False
-    _is_cycled = False
-    _over: tuple[FormerSession, ...] = ()
-    _retired: frozenset[str] = frozenset()
+    _has_cycled_key = False
+    _ended_sessions: tuple[FormerSession, ...] = ()
+    _ended_keys: frozenset[str] = frozenset()
 
     @classmethod
     def bound_to(cls, jar: CookieJar) -> Self:
-        """Return the session of one exchange. Nothing is read from *jar* before the session is used."""
+        """Return the session in the cookies of *jar*, which the first use reads."""
         store = cls()
         store.jar = jar
         return store
@@ -60,47 +61,47 @@ class SessionStore(AsynchronousHalf):
         if self.jar is None:
             key: str | None = self._get_session_key()
             return key
-        self.accessed = True  # what is answered depends on the cookie
+        self.accessed = True  # the response depends on the cookie
         return self._id()
 
     session_key = property(_read_key, doc="The seal, or the session's id; None before the session has one.")
-    _session_key = property(_read_key, SessionBase._set_session_key)  # noqa: SLF001 - as the parent has it
+    _session_key = property(_read_key, SessionBase._set_session_key)  # noqa: SLF001 - as in the parent
 
     @property
     def sid(self) -> str:
-        """A short id of the session, in both ways of life. Asking makes the next write stamp it."""
+        """The session's short id, under either middleware. Once asked for, the next write stamps it."""
         self.accessed = True
         return self._engine.sid(self._opened())
 
     @property
     def issued_at(self) -> float:
-        """When the session began, in epoch seconds; `cycle_key` begins it anew."""
+        """When the session began, in epoch seconds. `cycle_key` sets it anew."""
         self.accessed = True
         return self._opened().issued_at
 
     def is_empty(self) -> bool:
-        """Tell whether there is neither a session nor anything in it."""
+        """Tell whether the session has neither a key nor data."""
         if self.jar is None:
             return bool(super().is_empty())
         return self.session_key is None and not self.__dict__.get("_session_cache")
 
     def exists(self, session_key: str | None) -> bool:
-        """Tell whether there is a session of this key, as far as that can be known; see `keys.exists`."""
-        if not session_key or session_key in self._retired:
+        """Tell whether there is a session with this key; see `sessions.keys.exists`."""
+        if not session_key or session_key in self._ended_keys:
             return False
         return keys.exists(session_key, is_bound=self.is_bound)
 
     def _get_new_session_key(self) -> str:
-        return conf.options().generate_id()  # nobody has it: ids are random
+        return conf.options().generate_id()  # random, so no other session has it
 
     # Reading.
 
     @opaque
     def load(self) -> dict[str, Any]:
-        """Return what the cookie holds, or what was saved since; nothing if it cannot be trusted.
+        """Return the data in the cookie, or as last saved; empty if the cookie cannot be trusted.
 
         Raises:
-            Unavailable: What must be asked does not answer.
+            Unavailable: The store or the list of revocations does not answer.
         """
         if self.jar is None:
             return self._load_key().data
@@ -113,7 +114,7 @@ class SessionStore(AsynchronousHalf):
     def _load_key(self) -> State:
         key: str = self.session_key
         self._is_by_id = keys.opens_by_id(key)
-        state = self._engine.open(KeyJar(keys.reference(key) if self._is_by_id else key))
+        state = self._engine.open(KeyJar(keys.reference_to(key) if self._is_by_id else key))
         self._state = state
         if state.is_new and (self._is_by_id or not state.keep_cookie):
             self._session_key = None  # so that Django's middleware deletes the cookie
@@ -123,12 +124,12 @@ class SessionStore(AsynchronousHalf):
         return state
 
     def _renew(self, state: State) -> None:
-        """Seal anew what is due. What no longer fits keeps its old seal, and nobody meets an error."""
+        """Seal an outdated or old session again. One that no longer fits keeps its seal, without an error."""
         if not state.is_outdated and self._engine.options.refresh_after is None:
             return
         state.accessed = True
-        outcome = self._engine.commit(state, **self._terms(state)._asdict())
-        if state.destroyed:  # elsewhere, at this moment
+        outcome = self._engine.commit(state, **self._lifetime(state)._asdict())
+        if state.destroyed:  # a parallel request ended it
             self._session_cache, self._session_key = state.data, None
         elif outcome.cookies:
             self._send(outcome)
@@ -138,14 +139,14 @@ class SessionStore(AsynchronousHalf):
 
     @opaque
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
-        """Seal the session now, and renew its lifetime.
+        """Seal the session now, with a new lifetime.
 
         Raises:
             CookieTooLarge: Browsers would drop the cookie; the message names the largest keys.
             PayloadError: A value cannot be written (``serializer="json"``).
-            HeadersAlreadySent: The response is under way.
+            HeadersAlreadySent: The response has gone out.
             SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
-            Unavailable: What must be asked or told does not answer.
+            Unavailable: The store or the list of revocations does not answer.
             UpdateError: The session was ended elsewhere since it was read.
         """
         check_open(self.jar)
@@ -156,49 +157,49 @@ class SessionStore(AsynchronousHalf):
         if not state.destroyed:
             state.data = data
             state.modified = state.modified or self.modified
-            endings.retire_emptied(state, self._engine)
+            termination.regenerate_emptied(state, self._engine)
             if self.jar is not None:
                 self._engine.sid(state)
-        outcome = self._engine.commit(state, renew=True, **self._terms(state)._asdict())
+        outcome = self._engine.commit(state, renew=True, **self._lifetime(state)._asdict())
         if state.destroyed:
             raise UpdateError
         state.is_new = False
         self._send(outcome)
-        # Django's middleware sets the cookie of a modified session alone.
+        # Django's middleware only sets the cookie of a modified session.
         self.modified = self.jar is None
 
     def create(self) -> None:
-        """Begin a session, and save it, so that it has a key. What was loaded stays in it."""
+        """Begin a new session and save it, so that it has a key. Loaded data stay in it."""
         self._begin()
         self.save(must_create=True)
         self.modified = True
 
     def delete(self, session_key: str | None = None) -> None:
-        """End this session, or the one of another key.
+        """End this session, or the one with another key.
 
-        Without a store and a list of revocations, another one lives on in its browser until it expires.
+        Without a store and a list of revocations the other one lives on in its browser until it expires.
 
         Raises:
-            Unavailable: What must be told does not answer.
+            Unavailable: The store or the list of revocations does not answer.
         """
         if session_key is None or session_key == self.session_key:
             self._end()
             return
-        if not endings.end(session_key) and self.exists(session_key):
+        if not termination.end_by_key(session_key) and self.exists(session_key):
             notices.say(
                 "delete by key",
                 settings.SESSION_COOKIE_NAME,
                 "another session was deleted by its key, and lives on: it is in a browser's cookie",
             )
-        self._retire(session_key)
+        self._note_ended(session_key)
 
     def cycle_key(self) -> None:
-        """Give the session a new key and a new time of issue; its data stay."""
+        """Give the session a new key and a new time of issue, and keep its data."""
         data = self._get_session()
         state = self._opened()
-        self._retire(self.session_key)
+        self._note_ended(self.session_key)
         self._engine.regenerate(state)
-        self._is_cycled = True
+        self._has_cycled_key = True
         self._session_cache = data
         self.modified = True
         if self.jar is None:
@@ -206,56 +207,59 @@ class SessionStore(AsynchronousHalf):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Remove what has expired from the store and the list. Those in cookies browsers forget."""
+        """Remove expired sessions and revocations from the store and the list. Browsers drop cookies."""
         conf.sweep()
 
-    # What our middleware asks.
+    # For our middleware.
 
     @property
     def is_bound(self) -> bool:
-        """Whether the session is bound to an exchange, and its key is an id."""
+        """Whether the session reads and writes cookies itself, and its key is an id."""
         return self.jar is not None
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nobody has read or written anything."""
+        """Whether nobody has read or written the session."""
         return self._state is None and not self.accessed and not self.modified
 
     @opaque
     def commit(self, *, status: int) -> Outcome:
-        """Return what a response with this *status* must carry for a bound session.
+        """Return the cookies and headers that a response with this *status* needs, for a bound session.
 
-        As Django: an error of the server saves nothing, a session with a key is saved though it is empty,
-        and one that was ended, or cannot be trusted, loses its cookie.
+        As in Django an error of the server saves nothing, and an empty session is saved if it has a key. The
+        cookie of a session that has ended, or cannot be trusted, is deleted.
 
         Raises:
             CookieTooLarge: The session does not fit; the browser keeps the old cookie.
             PayloadError: A value cannot be written.
             SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
-            Unavailable: What must be asked or told does not answer.
-            UpdateError: The session was ended elsewhere since it was read, and would be written.
+            Unavailable: The store or the list of revocations does not answer.
+            UpdateError: The session is to be written, and was ended elsewhere since it was read.
         """
         was_accessed = self.accessed
         engine, state = self._engine, self._opened()
-        for over in self._over:  # the view's transaction may have been rolled back
-            conf.vault().end(over)
-        self._over = ()
+        for ended in self._ended_sessions:  # again: the view's transaction may have been rolled back
+            conf.vault().end(ended)
+        self._ended_sessions = ()
         state.data = self.__dict__.get("_session_cache", state.data)
         if status >= 500 and not engine.options.save_on_error:
-            return self._ended or Outcome(vary=was_accessed)
+            return self._deletion or Outcome(vary=was_accessed)
         state.modified = state.modified or self.modified
         is_changed = state.settle()
-        state.exposed = set()  # compared once is enough
+        state.exposed = set()  # one comparison is enough
         saves_all: bool = settings.SESSION_SAVE_EVERY_REQUEST
-        # Asking a new session for its id makes one, and no session.
-        is_begun = not state.is_new or self._is_cycled
-        is_empty = not state.data and (self._id() is None or not is_begun)
+        # A new session whose key was asked for has an id, and is none to be saved.
+        has_key = not state.is_new or self._has_cycled_key
+        is_empty = not state.data and (self._id() is None or not has_key)
         renew = (is_changed or saves_all) and engine.options.auto_commit and not is_empty
         if renew:
-            endings.retire_emptied(state, self._engine)
+            termination.regenerate_emptied(state, engine)
         state.accessed = was_accessed or (saves_all and state.refused is not None)
         try:
-            outcome = self._ended if is_empty and self._ended else self._committed(state, status, renew=renew)
+            if is_empty and self._deletion:
+                outcome = self._deletion
+            else:
+                outcome = self._committed(state, status, renew=renew)
         finally:
             state.exposed = None
         if state.destroyed and (is_changed or saves_all):
@@ -267,31 +271,31 @@ class SessionStore(AsynchronousHalf):
         engine = self._engine
         expires_at = None
         if engine.options.refresh_after is not None and not state.is_new:
-            expires_at = self._terms(state).expires_at
+            expires_at = self._lifetime(state).expires_at
         if not renew and engine.is_idle(state, expires_at=expires_at):
             return Outcome(vary=state.accessed)
         if renew or not state.is_new:
             engine.sid(state)
-        return engine.commit(state, status=status, renew=renew, **self._terms(state)._asdict())
+        return engine.commit(state, status=status, renew=renew, **self._lifetime(state)._asdict())
 
     def has_changes(self) -> bool:
-        """Tell whether something was changed since the last commit, and will not be saved."""
+        """Tell whether the session was changed after the commit, so that the change is lost."""
         is_changed = self.modified or (self._state is not None and self._state.is_changed())
         return is_changed and self._engine.options.auto_commit
 
-    def waits(self) -> bool:
-        """Tell whether to open or to write the session means to ask a server, be it for a row of Django's."""
+    def needs_server(self) -> bool:
+        """Tell whether a store, a list or a row of Django's is asked to open or write the session."""
         options = conf.options()
         if options.has_server_state or "db" not in options.accept:
             return options.has_server_state
-        return may_name_a_row(self.jar or KeyJar(self.session_key))
+        return may_be_row_key(self.jar or KeyJar(self.session_key))
 
     @property
     def _engine(self) -> Engine:
         return conf.stock_engine() if self.jar is None else conf.engine()
 
     def _id(self) -> str | None:
-        """Return the id of a bound session; None of one that neither came nor was given one."""
+        """Return the id of a bound session; None if the session is new and was not given one."""
         state = self._opened()
         stamped: str | None = state.meta.get("sid")
         return stamped or (None if state.is_new else self._engine.sid(state))
@@ -300,9 +304,9 @@ class SessionStore(AsynchronousHalf):
         state = self._state
         if state is None:
             if self.jar is not None:
-                self.is_down = True  # until it has been answered
+                self.is_unavailable = True  # until the engine has answered
                 state = self._engine.open(self.jar)
-                self.is_down = False
+                self.is_unavailable = False
             elif self.session_key is not None:
                 state = self._load_key()
             else:
@@ -310,8 +314,8 @@ class SessionStore(AsynchronousHalf):
             self._state = state
         return state
 
-    def _terms(self, state: State) -> Terms:
-        return terms_of(self, self._engine, state)
+    def _lifetime(self, state: State) -> Lifetime:
+        return lifetime_of(self, self._engine, state)
 
     def _send(self, outcome: Outcome) -> None:
         if self.jar is not None:
@@ -319,30 +323,30 @@ class SessionStore(AsynchronousHalf):
         else:
             self._session_key = self.sid if self._is_by_id else outcome.cookies[0].value
 
-    def _retire(self, session_key: str | None) -> None:
+    def _note_ended(self, session_key: str | None) -> None:
         if session_key:
-            self._retired |= {session_key}
+            self._ended_keys |= {session_key}
 
     def _begin(self) -> None:
-        """Go on with a new session, which takes the place of what came."""
+        """Go on with a new session, which replaces the one that came."""
         began = State(issued_at=self._engine.now())
         if self.jar is not None:
             old = self._opened()
             began.received_names, began.saved, began.former = old.received_names, old.saved, old.former
         self._state = began
-        self._is_cycled = False
+        self._has_cycled_key = False
         self._session_key = None
 
     def _end(self) -> None:
-        self._retire(self.session_key)
+        self._note_ended(self.session_key)
         engine = self._engine
         if self.jar is not None or engine.options.has_server_state:
             old = self._opened()
             old.accessed = True
-            self._over += endings.undoable(old, engine)
-            self._ended = engine.destroy(old, expires_at=self._terms(old).expires_at)
-        if self.jar is not None and self._ended is not None:
-            self.jar.send(self._ended)
+            self._ended_sessions += termination.ends_in_transaction(old, engine)
+            self._deletion = engine.destroy(old, expires_at=self._lifetime(old).expires_at)
+        if self.jar is not None and self._deletion is not None:
+            self.jar.send(self._deletion)
         self._begin()
         self._session_cache = {}
         self.modified = True

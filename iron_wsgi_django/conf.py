@@ -25,40 +25,40 @@ from iron_wsgi.sessions.vault import Vault
 from iron_wsgi.vaults.older_cookies import Reader
 from iron_wsgi.vaults.seal_vault import SealVault
 
-from .installed import OURS, middleware_of
-from .migration import DatabaseSessions, SignedCookies
-from .urls import open_revocations, open_store
+from .databases.urls import open_revocations, open_store
+from .dotted_paths import OURS, find_middleware
+from .older_cookies import DatabaseSessions, SignedCookies
 
 SESSION_KEY: Final = "_auth_user_id"
-"""Where ``django.contrib.auth`` keeps whose session it is. Its own constant stands beside models."""
+"""The key under which ``django.contrib.auth`` keeps the user. Importing its constant would import models."""
 
 SECRET_KEY: Final = "secret-key"
 ACCEPTED: Final = ("next-iron-session", "signed_cookies", "db", SECRET_KEY)
-"""What the option ``accept`` may name."""
+"""The values that the option ``accept`` may hold."""
 
 ELSEWHERE: Final = {
     "cookie_name": "SESSION_COOKIE_NAME",
     "ttl": "SESSION_COOKIE_AGE",
     "environ_key": "request.session",
 }
-"""Options that Django has another place for."""
+"""Options for which Django has a place of its own."""
 
 NAMES: Final = tuple(option.name for option in OPTIONS if option.name not in ELSEWHERE)
-"""The keys that ``IRON_SESSION`` may have."""
+"""The keys that ``IRON_SESSION`` may hold."""
 
 MIDDLEWARE_ONLY: Final = ("auto_commit", "save_on_error", "overflow", "max_chunks", "cookie_options")
-"""Those of them that have no effect under Django's own session middleware."""
+"""Keys that have no effect under Django's own session middleware."""
 
 DEFAULT_SERIALIZER: Final = "django.contrib.sessions.serializers.JSONSerializer"
 
 
-class Built(NamedTuple):
-    """What is made of the settings once.
+class Engines(NamedTuple):
+    """What the settings describe, built once.
 
     Attributes:
-        engine: The engine of our middleware.
-        stock_engine: The engine of Django's middleware, which can set one cookie.
-        vault: What a single value is read by.
+        engine: The engine under our middleware.
+        stock_engine: The engine under Django's own middleware, which sets only one cookie.
+        vault: The vault, for single cookie values and for sessions known by their id.
     """
 
     engine: Engine
@@ -67,38 +67,38 @@ class Built(NamedTuple):
 
 
 class SharedJSON(JSONSerializer):
-    """Django's JSON, which reads the UTF-8 of other languages' JSON too; Django's own is all ASCII."""
+    """Django's JSON, which also reads UTF-8, as other languages write it. Django writes and reads ASCII."""
 
     def loads(self, data: bytes) -> Any:
-        """Return what *data* holds."""
+        """Return the value that *data* encodes."""
         return json.loads(data.decode())
 
 
 def engine() -> Engine:
-    """Return the engine that the settings describe, for our middleware; made once.
+    """Return the engine that the settings describe, for our middleware.
 
     Raises:
-        ImproperlyConfigured: A setting is unusable; the message says which and what to do.
+        ImproperlyConfigured: A setting is unusable; the message names it and the remedy.
     """
-    return _built().engine
+    return _engines().engine
 
 
 def stock_engine() -> Engine:
-    """Return the engine for Django's own session middleware: the same, but one that never cuts a cookie.
+    """Return the engine for Django's own session middleware, which never splits a session into chunks.
 
     Raises:
         ImproperlyConfigured: A setting is unusable.
     """
-    return _built().stock_engine
+    return _engines().stock_engine
 
 
 def vault() -> Vault:
-    """Return what opens a single value, and ends a session that is known by its id.
+    """Return the vault, which opens a single cookie value, or ends a session by its id.
 
     Raises:
         ImproperlyConfigured: A setting is unusable.
     """
-    return _built().vault
+    return _engines().vault
 
 
 def options() -> SessionOptions:
@@ -107,11 +107,11 @@ def options() -> SessionOptions:
     Raises:
         ImproperlyConfigured: A setting is unusable.
     """
-    return _built().engine.options
+    return _engines().engine.options
 
 
 def sweep() -> tuple[int, int]:
-    """Remove what has expired, and return how much: from the store, and from the list of revocations.
+    """Remove expired sessions and expired revocations, and return how many of each.
 
     Raises:
         ImproperlyConfigured: A setting is unusable.
@@ -126,49 +126,49 @@ def sweep() -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def has_own_middleware() -> bool:
-    """Tell whether ``MIDDLEWARE`` holds our session middleware, or a class made from it."""
-    return bool(middleware_of(OURS))
+    """Tell whether ``MIDDLEWARE`` holds our session middleware, or a subclass of it."""
+    return bool(find_middleware(OURS))
 
 
 @lru_cache(maxsize=1)
-def _built() -> Built:
+def _engines() -> Engines:
     try:
         return _build()
     except ConfigError as error:
         failure = ImproperlyConfigured(str(error))
-    except Exception as error:  # noqa: BLE001 - a value of a type that nobody thought of
+    except Exception as error:  # noqa: BLE001 - a value of the wrong type may cause any error
         failure = ImproperlyConfigured(f"IRON_SESSION, or a setting of sessions, is unusable: {error}")
-    raise failure  # without the frames below, whose local variables hold the password
+    raise failure  # here, without the frames above, whose local variables hold the password
 
 
-def _build() -> Built:
-    given = _given()
-    cookie_options = _cookie_options(given.get("cookie_options", {}))
-    accept = tuple(given.get("accept", ()))
-    chosen: dict[str, Any] = {
+def _build() -> Engines:
+    setting = _iron_session()
+    cookie_options = _cookie_options(setting.get("cookie_options", {}))
+    accept = tuple(setting.get("accept", ()))
+    values: dict[str, Any] = {
         "generate_id": _generate_id,
         "subject": SESSION_KEY,
-        **given,
+        **setting,
         "accept": tuple(name for name in accept if name != SECRET_KEY),
         "cookie_name": settings.SESSION_COOKIE_NAME,
         "cookie_options": cookie_options,
-        # As an option, an age of 0 would make sessions eternal; Django's ends them at once.
+        # The option 0 means no expiry. Django's 0 ends sessions at once.
         "ttl": max(settings.SESSION_COOKIE_AGE, 1),
     }
     try:
-        chosen["password"] = _passwords(chosen, accept)
-        chosen["serializer"] = _serializer(given.get("serializer"))
-        chosen["store"] = open_store(given.get("store"), clock=given.get("clock"))
-        chosen["revocations"] = open_revocations(given.get("revocations"), clock=given.get("clock"))
-        checked = SessionOptions(**chosen)
+        values["password"] = _passwords(values, accept)
+        values["serializer"] = _serializer(setting.get("serializer"))
+        values["store"] = open_store(setting.get("store"), clock=setting.get("clock"))
+        values["revocations"] = open_revocations(setting.get("revocations"), clock=setting.get("clock"))
+        checked = SessionOptions(**values)
         readers: dict[str, Reader] = {
             "signed_cookies": SignedCookies(settings.SESSION_COOKIE_AGE),
             "db": DatabaseSessions(settings.SESSION_COOKIE_AGE),
         }
-        # Django tells a visitor whose session was ended while his request ran: `UpdateError`.
+        # A session that was ended elsewhere while the request ran is an `UpdateError` in Django.
         make_vault = partial(SealVault, readers=readers, rechecks=True)
         stock = checked.replace(overflow="raise") if checked.overflow == "chunk" else checked
-        return Built(
+        return Engines(
             engine=Engine(checked, vault=make_vault),
             stock_engine=Engine(stock, vault=make_vault),
             vault=(checked.vault or make_vault)(checked),
@@ -178,29 +178,30 @@ def _build() -> Built:
         raise ConfigError(msg) from None
 
 
-def _given() -> dict[str, Any]:
-    given = getattr(settings, "IRON_SESSION", {})
-    if not isinstance(given, Mapping):
-        msg = f"IRON_SESSION must be a dict, not {type(given).__name__}"
+def _iron_session() -> dict[str, Any]:
+    """Return the setting ``IRON_SESSION``, whose keys are all known."""
+    setting = getattr(settings, "IRON_SESSION", {})
+    if not isinstance(setting, Mapping):
+        msg = f"IRON_SESSION must be a dict, not {type(setting).__name__}"
         raise ConfigError(msg)
-    for name in given:
+    for name in setting:
         if name in ELSEWHERE:
             msg = f"IRON_SESSION: {name} has no effect here; Django's place for it is {ELSEWHERE[name]}"
             raise ConfigError(msg)
         if name not in NAMES:
             msg = f"IRON_SESSION: {name} {did_you_mean(str(name), NAMES)}"
             raise ConfigError(msg)
-    return dict(given)
+    return dict(setting)
 
 
-def _passwords(chosen: dict[str, Any], accept: tuple[str, ...]) -> Passwords:
-    """Return the passwords: those given, or one from each secret key; or both, where old seals count."""
-    if "password" not in chosen:
+def _passwords(values: dict[str, Any], accept: tuple[str, ...]) -> Passwords:
+    """Return the passwords of the option, or of the secret keys; of both with ``accept=("secret-key",)``."""
+    if "password" not in values:
         return _from_secret_keys()
-    if chosen["password"] is None:
+    if values["password"] is None:
         msg = "password is None; give one, or leave the key out to have one made of SECRET_KEY"
         raise ConfigError(msg)
-    explicit = Passwords.parse(chosen["password"], seal_with=chosen.pop("seal_with", None))
+    explicit = Passwords.parse(values["password"], seal_with=values.pop("seal_with", None))
     return explicit.followed_by(_from_secret_keys()) if SECRET_KEY in accept else explicit
 
 
@@ -208,22 +209,22 @@ def _from_secret_keys() -> Passwords:
     return Passwords.from_secret_keys([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
 
 
-def _serializer(given: Any) -> Serializer:
-    if given == "json":
+def _serializer(option: Any) -> Serializer:
+    if option == "json":
         return StrictJSON()
-    if isinstance(given, str):
-        msg = f"serializer must be 'json' or an object with dumps and loads, not {given!r}"
+    if isinstance(option, str):
+        msg = f"serializer must be 'json' or an object with dumps and loads, not {option!r}"
         raise ConfigError(msg)
-    if given is not None:
-        return given  # type: ignore[no-any-return]  # SessionOptions checks it
+    if option is not None:
+        return option  # type: ignore[no-any-return]  # SessionOptions checks it
     if settings.SESSION_SERIALIZER == DEFAULT_SERIALIZER:
         return SharedJSON()
     return import_string(settings.SESSION_SERIALIZER)()  # type: ignore[no-any-return]
 
 
-def _cookie_options(given: Mapping[str, Any]) -> CookieOptions:
-    """Return the attributes that ``SESSION_COOKIE_...`` gives, and the one that Django has no setting for."""
-    for name in given:
+def _cookie_options(option: Mapping[str, Any]) -> CookieOptions:
+    """Return the attributes of ``SESSION_COOKIE_...``, and ``partitioned``, for which Django has none."""
+    for name in option:
         if name != "partitioned":
             msg = (
                 f"IRON_SESSION: cookie_options may hold partitioned alone, not {name}; see SESSION_COOKIE_..."
@@ -237,7 +238,7 @@ def _cookie_options(given: Mapping[str, Any]) -> CookieOptions:
             path=settings.SESSION_COOKIE_PATH,
             domain=settings.SESSION_COOKIE_DOMAIN or None,
             max_age=None,
-            partitioned=given.get("partitioned", False),
+            partitioned=option.get("partitioned", False),
         )
         cookie.check_name(settings.SESSION_COOKIE_NAME)
     except ConfigError as error:
@@ -247,13 +248,14 @@ def _cookie_options(given: Mapping[str, Any]) -> CookieOptions:
 
 
 def _generate_id() -> str:
-    """Return 160 bits as 32 characters, so that they fit where Django's session keys do, in any case."""
+    """Return 160 random bits as 32 lower-case characters: as long as Django's session keys."""
     return base64.b32encode(os.urandom(20)).decode().lower()
 
 
-def _forget(*, setting: str, **_change: object) -> None:
+def _forget(*, setting: str, **_signal: object) -> None:
+    """Build anew after a test has changed a setting."""
     if setting.startswith(("SESSION_", "SECRET_KEY", "IRON_SESSION")):
-        _built.cache_clear()
+        _engines.cache_clear()
     elif setting == "MIDDLEWARE":
         has_own_middleware.cache_clear()
 

@@ -1,7 +1,7 @@
-"""The tables of `stores.DatabaseStore` and `revocation.DatabaseRevocations`.
+"""The tables of `databases.store.DatabaseStore` and `databases.revocations.DatabaseRevocations`.
 
-They stay empty where ``IRON_SESSION`` names neither. Whoever reads them learns no session's id and no data:
-names are hashes, values are sealed.
+They stay empty where ``IRON_SESSION`` names neither. A dump of them holds no session id and no data: names
+are hashes, values are encrypted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from django.db import models
 
 
 class SessionRecord(models.Model):
-    """One session as `iron_wsgi.stores.Record` has it. Moments are epoch seconds."""
+    """One `iron_wsgi.stores.Record`. Moments are epoch seconds."""
 
     key = models.CharField(primary_key=True, max_length=64)
     value = models.TextField()
@@ -21,7 +21,7 @@ class SessionRecord(models.Model):
     expires_at = models.FloatField(null=True)
 
     class Meta:
-        """For the sweep, and for lists of somebody's sessions."""
+        """Indexes for the sweep, and for the sessions of one subject."""
 
         indexes = (
             models.Index(fields=["expires_at"], name="iron_record_expires_at"),
@@ -29,17 +29,18 @@ class SessionRecord(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name the session by the first digits of its hash."""
+        """Return the first digits of the key, which is the hash of the session's id."""
         return str(self.key)[:8]
 
 
 class Revocation(models.Model):
-    """One entry of the list: a session that is over, or a moment before which sessions have to have begun.
+    """One entry of the list: a revoked session, or a moment before which sessions are revoked.
 
     Attributes:
-        name: The hash of a session's id or of a subject; or one of the words in `revocation`.
+        name: The hash of a session's id or of a subject; or ``"all"`` or ``"since"``, see
+            `databases.revocations`.
         before: Epoch milliseconds, where the entry is a moment.
-        expires_at: Epoch seconds from which on the entry may go; None for never.
+        expires_at: Epoch seconds from which on a sweep may delete the entry; None for never.
     """
 
     name = models.CharField(primary_key=True, max_length=64)
@@ -47,10 +48,10 @@ class Revocation(models.Model):
     expires_at = models.FloatField(null=True)
 
     class Meta:
-        """For the sweep."""
+        """An index for the sweep."""
 
         indexes = (models.Index(fields=["expires_at"], name="iron_revocation_expires_at"),)
 
     def __str__(self) -> str:
-        """Name the entry by its word, or by the first digits of its hash."""
+        """Return the name, of a hash only the first digits."""
         return str(self.name)[:8]

@@ -1,8 +1,8 @@
-"""A plugin for pytest: the clients of pytest-django, whose ``session`` writes back to their cookies.
+"""A plugin for pytest: pytest-django's clients, whose ``session`` writes back to their cookies.
 
 Switch it on with ``pytest_plugins = ["iron_wsgi_django.pytest"]`` in the conftest.py at the root of the
-tests, or with ``pytest -p iron_wsgi_django.pytest``. It is never on by itself: a package that is merely
-installed must not change anybody's fixtures.
+tests, or with ``pytest -p iron_wsgi_django.pytest``. It never switches itself on: an installed package must
+not change other people's fixtures.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Offer the fixtures.
+    """Register the fixtures after those of pytest-django.
 
-    Of two fixtures of one name, pytest takes that of the later plugin. Only here all others are known, and
-    pytest-django among them, in whatever way this one was switched on. A conftest.py still has the last word.
+    Of two fixtures with one name pytest takes the one of the later plugin. At this point all plugins are
+    registered, pytest-django among them. A fixture in a conftest.py still replaces ours.
     """
     config.pluginmanager.register(_Clients(), "iron_wsgi_django clients")
 
 
 @final
 class _Clients:
-    """The fixtures. The plain ones ask for their namesakes, which skip the test where there is no Django."""
+    """The fixtures. They request pytest-django's fixtures, which skip the test where there is no Django."""
 
     @pytest.fixture
     def client(self, client: object) -> Client:  # noqa: ARG002 - see above
@@ -40,20 +40,20 @@ class _Clients:
 
     @pytest.fixture
     def admin_client(self, admin_user: Any) -> Client:
-        """Return a test client of its own that is signed in as a superuser."""
+        """Return a new test client that is signed in as a superuser."""
         client = _new_client()
         client.force_login(admin_user)
         return client
 
     @pytest.fixture
     def async_admin_client(self, admin_user: Any) -> AsyncClient:
-        """Return an asynchronous test client of its own that is signed in as a superuser."""
+        """Return a new asynchronous test client that is signed in as a superuser."""
         client = _new_async_client()
         client.force_login(admin_user)
         return client
 
 
-# The clients need settings, which are not there yet when plugins are loaded.
+# The clients need settings, which do not exist yet when plugins are loaded.
 
 
 def _new_client() -> Client:

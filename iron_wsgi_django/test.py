@@ -1,7 +1,7 @@
-"""Test clients whose ``session`` writes back to their cookies, since there the session is.
+"""Test clients whose ``session`` writes back to their cookies, which hold the session.
 
-Django's own ``client.session`` is right where a cookie holds a key to the data: what is saved under the key
-is found again. Here a save makes another cookie, of which Django's client never learns.
+Django's own client expects a cookie that holds only the key, and stays the same when the session is saved.
+Here each save makes a new cookie, which Django's client would not see.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from iron_wsgi import Outcome
 from iron_wsgi.cookies.cookie import chunk_name
 
 from .conf import has_own_middleware
-from .installed import has_our_engine
-from .middleware import apply
+from .dotted_paths import uses_our_engine
+from .http.cookies import add_to_response
 
-# As Django made them: a test suite may put this module's in their place.
+# Django's own methods. A test suite may replace them with those of this module.
 _django_session: Any = django_client.ClientMixin.session
 _django_asession: Any = django_client.ClientMixin.asession
 _django_set_login_cookies: Any = django_client.ClientMixin._set_login_cookies  # noqa: SLF001 - part of login()
 
 
 class SessionClientMixin:
-    """Goes before Django's test client, or one that is derived from it, among the bases of a class.
+    """A mixin for Django's test client and its subclasses; the first base of the class.
 
     As with Django's own client, ``client.session["cart"] = [7]`` alone changes nothing: take the session,
-    change it, save it. `login`, `force_login`, `logout` and their asynchronous forms build on it. Where
-    ``SESSION_ENGINE`` is not this package's, all is as Django has it.
+    change it, save it. `login`, `force_login`, `logout` and their asynchronous forms use it too. With another
+    ``SESSION_ENGINE`` it does what Django's client does.
     """
 
     cookies: Any
 
     @property
     def session(self) -> Any:
-        """The session that the cookies hold; if they hold none, a new one, saved."""
-        if not has_our_engine():
+        """The session in the client's cookies; if there is none, a new one, which is saved."""
+        if not uses_our_engine():
             return _django_session.fget(self)
         store = _store_of(self)
         if not _has_cookie(self):
@@ -49,8 +49,8 @@ class SessionClientMixin:
         return store
 
     async def asession(self) -> Any:
-        """Return the session that the cookies hold; if they hold none, a new one, saved."""
-        if not has_our_engine():
+        """Return the session in the client's cookies; if there is none, a new one, which is saved."""
+        if not uses_our_engine():
             return await _django_asession(self)
         store = _store_of(self)
         if not _has_cookie(self):
@@ -58,7 +58,7 @@ class SessionClientMixin:
         return store
 
     def _set_login_cookies(self, request: Any) -> None:
-        # Under our middleware the session key is no cookie, and the save has set those that are needed.
+        # Under our middleware the session key is no cookie, and saving has set the cookies.
         if not getattr(request.session, "is_bound", False):
             _django_set_login_cookies(self, request)
 
@@ -73,21 +73,21 @@ class AsyncClient(SessionClientMixin, django_client.AsyncClient):
 
 @final
 class ClientJar:
-    """The cookies of a test client as a session sees them. Implements `iron_wsgi.CookieJar`."""
+    """The cookies of a test client. Implements `iron_wsgi.CookieJar`."""
 
     def __init__(self, client: Any) -> None:
-        """Hold *client*, not its cookies: a logout gives it others."""
+        """Hold *client* and not its cookies, which a logout replaces."""
         self._client = client
 
     def read(self, name: str, /) -> Sequence[str]:
-        """Return the value sent under *name*, if there is one."""
+        """Return the value of the cookie *name*, if there is one."""
         morsel = self._client.cookies.get(name)
         return () if morsel is None else (morsel.value,)
 
     def send(self, outcome: Outcome, /) -> None:
-        """Set and drop cookies, as a browser would."""
+        """Set and delete cookies, as a browser does."""
         response = HttpResponse()
-        apply(outcome, response)
+        add_to_response(outcome, response)
         self._client.cookies.update(response.cookies)
         for cookie in outcome.cookies:
             if cookie.is_deletion:
@@ -95,16 +95,16 @@ class ClientJar:
 
 
 class _WritesBack:
-    """Goes before a session store whose key is the cookie: keeps the client's cookie the same.
+    """A mixin for a session store whose key is the cookie: copies the key into the client's cookies.
 
-    All that writes or ends a session comes by `save` and `delete`, the asynchronous methods too.
+    All methods that write or end a session call `save` or `delete`, the asynchronous ones too.
     """
 
     session_key: str | None
     client: Any
 
     def save(self, *arguments: Any, **options: Any) -> None:
-        super().save(*arguments, **options)  # type: ignore[misc]  # of the store
+        super().save(*arguments, **options)  # type: ignore[misc]  # the store's
         self._write_back()
 
     def delete(self, *arguments: Any, **options: Any) -> None:
@@ -119,7 +119,7 @@ class _WritesBack:
 
 
 def _store_of(client: Any) -> Any:
-    """Return the session of *client*'s cookies, bound to them in the way that the middleware has."""
+    """Return the session in *client*'s cookies, made as the site's middleware makes it."""
     store = import_module(settings.SESSION_ENGINE).SessionStore
     jar = ClientJar(client)
     if has_own_middleware():
@@ -136,6 +136,6 @@ def _writing_back(store: type) -> Any:
 
 
 def _has_cookie(client: Any) -> bool:
-    """Tell whether there is any cookie of the session, the whole or a first part."""
+    """Tell whether the client has a session cookie, or a first chunk of one."""
     name = settings.SESSION_COOKIE_NAME
     return any(any(ClientJar(client).read(one)) for one in (name, chunk_name(name, 0)))

@@ -1,7 +1,7 @@
-"""System checks: what would go wrong in front of visitors, said by ``manage.py check`` before that.
+"""System checks: settings under which sessions would fail, reported by ``manage.py check``.
 
-Each returns messages and never raises, opens no session and asks no database. They are silent where neither
-``SESSION_ENGINE`` nor ``MIDDLEWARE`` is of this package.
+A check returns messages and never raises. It opens no session and asks no database. It returns nothing where
+neither ``SESSION_ENGINE`` nor ``MIDDLEWARE`` names this package.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.core.checks import CheckMessage
 
-from iron_wsgi_django.installed import OURS, has_our_engine, middleware_of
+from iron_wsgi_django.dotted_paths import OURS, find_middleware, uses_our_engine
 
 from .applications import application_messages
 from .cookies import cookie_messages, protection_messages
@@ -22,33 +22,35 @@ from .passwords import password_messages, strength_messages
 from .servers import outage_messages, server_messages
 
 
-def check_settings(**_asked: object) -> list[CheckMessage]:
-    """Check the password, the cookie, the serializer, the servers that are asked, and all other options."""
+def check_settings(**_call: object) -> list[CheckMessage]:
+    """Check the password, the cookie, the serializer, the store, the list, and all other options."""
     if not _is_used():
         return []
-    found = [*password_messages(), *cookie_messages(), *option_messages(), *server_messages()]
-    return found if any(message.is_serious() for message in found) else [*found, *unusable_messages()]
+    messages = [*password_messages(), *cookie_messages(), *option_messages(), *server_messages()]
+    if any(message.is_serious() for message in messages):
+        return messages  # which say more than the error that the options raise
+    return [*messages, *unusable_messages()]
 
 
-def check_middleware(**_asked: object) -> list[CheckMessage]:
-    """Check that there is one session middleware, in its place, and that the engine suits it."""
+def check_middleware(**_call: object) -> list[CheckMessage]:
+    """Check that there is one session middleware, that its place is right, and that the engine fits it."""
     return list(middleware_messages()) if _is_used() else []
 
 
-def check_applications(*, app_configs: Iterable[Any] | None = None, **_asked: object) -> list[CheckMessage]:
-    """Check that what the installed applications keep of sessions has room, and means something."""
+def check_applications(*, app_configs: Iterable[Any] | None = None, **_call: object) -> list[CheckMessage]:
+    """Check that the installed applications can keep session keys, and find the sessions they expect."""
     if not _is_used():
         return []
     return list(application_messages(apps.get_app_configs() if app_configs is None else app_configs))
 
 
-def check_password_strength(**_asked: object) -> list[CheckMessage]:
-    """Refuse to deploy a password that can be guessed."""
+def check_password_strength(**_call: object) -> list[CheckMessage]:
+    """Check before deployment that no password can be guessed."""
     return list(strength_messages()) if _is_used() else []
 
 
-def check_protection(**_asked: object) -> list[CheckMessage]:
-    """Say which protection sessions lack, where Django's own checks do not look."""
+def check_protection(**_call: object) -> list[CheckMessage]:
+    """Check before deployment the protection of sessions that Django's own checks do not cover."""
     return [*protection_messages(), *outage_messages()] if _is_used() else []
 
 
@@ -57,4 +59,5 @@ BEFORE_DEPLOYMENT: Final = (check_password_strength, check_protection)
 
 
 def _is_used() -> bool:
-    return has_our_engine() or bool(middleware_of(OURS))
+    """Tell whether the settings name this package's engine or middleware."""
+    return uses_our_engine() or bool(find_middleware(OURS))

@@ -1,4 +1,4 @@
-"""What installed applications keep of sessions."""
+"""Checks of installed applications that keep session keys, or expect rows of sessions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.core.checks import Warning as Advice
 from django.db.models import CharField
 
 from iron_wsgi.cookies.cookie import MAX_COOKIE
-from iron_wsgi_django.installed import OURS, is_a, middleware_of
+from iron_wsgi_django.dotted_paths import OURS, find_middleware, is_subclass
 
-from .given import given
+from .raw_options import raw_options
 
 SESSION_MODEL: Final = "django.contrib.sessions.base_session.AbstractBaseSession"
 
 KEY_LENGTH: Final = 32
-"""Characters of a session key where our middleware is used; as many as Django's own have."""
+"""Characters of a session key under our middleware; Django's own keys have as many."""
 
 KEY_COLUMNS: Final = {"hitcount.hit": "session"}
-"""Columns that hold session keys under a name that does not end in ``session_key``, by model."""
+"""Columns with session keys whose name does not end in ``session_key``, by model."""
 
 SHORTEN: Final = (
     f"Put {OURS!r} into MIDDLEWARE in place of Django's: its session keys are short, and stay the same."
@@ -30,13 +30,13 @@ WIDEN: Final = "Widen the column."
 
 
 def application_messages(configs: Iterable[Any]) -> Iterator[CheckMessage]:
-    """Say what has no room for session keys, or expects rows of Django's."""
-    has_ours = bool(middleware_of(OURS))
+    """Report columns that are too short for session keys, and models that expect rows of sessions."""
+    has_ours = bool(find_middleware(OURS))
     longest = KEY_LENGTH if has_ours else MAX_COOKIE
     for model in (model for config in configs for model in config.get_models()):
-        if is_a(model, SESSION_MODEL):
+        if is_subclass(model, SESSION_MODEL):
             continue
-        label = model._meta.label  # noqa: SLF001 - as documented
+        label = model._meta.label  # noqa: SLF001 - documented by Django
         for field in model._meta.local_fields:  # noqa: SLF001 - the same
             if _holds_keys(field, KEY_COLUMNS.get(label.lower())) and (field.max_length or longest) < longest:
                 yield Advice(
@@ -46,15 +46,16 @@ def application_messages(configs: Iterable[Any]) -> Iterator[CheckMessage]:
                     obj=model,
                     id="iron_wsgi.W003",
                 )
-            if is_a(field.related_model, SESSION_MODEL):
+            if is_subclass(field.related_model, SESSION_MODEL):
                 yield Advice(
                     f"{label}.{field.name} points at the table of sessions, which stays empty.",
                     hint="Keep the session key itself, in a CharField; sessions are in their cookies.",
                     obj=model,
                     id="iron_wsgi.W004",
                 )
-    if apps.is_installed("allauth.usersessions") and not (has_ours and given().get("storage") == "store"):
-        can_end = has_ours and given().get("revocations") is not None
+    are_listed = has_ours and raw_options().get("storage") == "store"
+    if apps.is_installed("allauth.usersessions") and not are_listed:
+        can_end = has_ours and raw_options().get("revocations") is not None
         can = "end, but not list," if can_end else "neither list nor end"
         yield Advice(
             f"allauth.usersessions can {can} sessions of other devices: browsers have them.",
@@ -65,5 +66,6 @@ def application_messages(configs: Iterable[Any]) -> Iterator[CheckMessage]:
 
 
 def _holds_keys(field: Any, known: str | None) -> bool:
+    """Tell whether *field* holds session keys; *known* is the name of such a field in this model."""
     name = str(field.name)
     return isinstance(field, CharField) and (name.endswith("session_key") or name == known)

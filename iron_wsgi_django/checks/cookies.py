@@ -1,4 +1,4 @@
-"""The attributes of the session cookie."""
+"""Checks of the session cookie's attributes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Advice
 
-from iron_wsgi_django.installed import STOCK
+from iron_wsgi_django.dotted_paths import STOCK
 
-from .given import given
+from .raw_options import raw_options
 
 SESSIONS = "django.contrib.sessions"
 
 
 def cookie_messages() -> Iterator[CheckMessage]:
-    """Say that browsers drop the cookie."""
+    """Report attributes under which browsers drop the cookie."""
     name, prefix = settings.SESSION_COOKIE_NAME, str(settings.SESSION_COOKIE_NAME).lower()
     missing = []
     if prefix.startswith(("__secure-", "__host-", "__http-")) and not settings.SESSION_COOKIE_SECURE:
@@ -35,7 +35,7 @@ def cookie_messages() -> Iterator[CheckMessage]:
         )
     if settings.SESSION_COOKIE_SECURE:
         return
-    options = given().get("cookie_options")
+    options = raw_options().get("cookie_options")
     if isinstance(options, Mapping) and options.get("partitioned"):
         lacking = 'IRON_SESSION["cookie_options"]["partitioned"]'
     elif str(settings.SESSION_COOKIE_SAMESITE).lower() == "none" and settings.SESSION_COOKIE_SAMESITE:
@@ -50,16 +50,16 @@ def cookie_messages() -> Iterator[CheckMessage]:
 
 
 def protection_messages() -> Iterator[CheckMessage]:
-    """Say which protection the cookie lacks."""
-    # security.W010 to W015 see Django's own application and the path of its own middleware, nothing else.
-    is_seen = SESSIONS in settings.INSTALLED_APPS or STOCK in settings.MIDDLEWARE
-    if not is_seen and settings.SESSION_COOKIE_SECURE is not True:
+    """Report the protection that the cookie lacks."""
+    # Django's security.W010 to W015 only look where its own application or middleware is installed.
+    is_checked_by_django = SESSIONS in settings.INSTALLED_APPS or STOCK in settings.MIDDLEWARE
+    if not is_checked_by_django and settings.SESSION_COOKIE_SECURE is not True:
         yield Advice(
             "SESSION_COOKIE_SECURE is not True: whoever listens to one plain http request has the session.",
             hint="Set SESSION_COOKIE_SECURE = True; the site must be served over https.",
             id="iron_wsgi.W006",
         )
-    if not is_seen and settings.SESSION_COOKIE_HTTPONLY is not True:
+    if not is_checked_by_django and settings.SESSION_COOKIE_HTTPONLY is not True:
         yield Advice(
             "SESSION_COOKIE_HTTPONLY is not True: a script that gets into a page can take the session away.",
             hint="Set SESSION_COOKIE_HTTPONLY = True, which is Django's default.",

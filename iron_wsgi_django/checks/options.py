@@ -1,4 +1,4 @@
-"""The serializer, the lifetime, older cookies, and whatever else the options can be."""
+"""Checks of the serializer, the lifetime, older cookies, and of the options as a whole."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
 from iron_wsgi_django.conf import options
-from iron_wsgi_django.installed import path_of
+from iron_wsgi_django.dotted_paths import dotted_path
 
 from .cookies import SESSIONS
-from .given import given
+from .raw_options import raw_options
 
 
 def option_messages() -> Iterator[CheckMessage]:
-    """Say what single options would do."""
+    """Report single options with an effect that nobody wants."""
     yield from _serializer()
     yield from _lifetime()
-    yield from _older()
+    yield from _older_cookies()
 
 
 def unusable_messages() -> Iterator[CheckMessage]:
-    """Say that the options cannot be used, and why."""
+    """Report why the options cannot be used, if they cannot."""
     try:
         options()
-    except Exception as error:  # noqa: BLE001 - whatever a setting names may raise anything
+    except Exception as error:  # noqa: BLE001 - what a setting names may raise anything
         yield Error(
             f"The session settings cannot be used: {error}",
             hint="Correct IRON_SESSION or the setting that is named; until then every request fails.",
@@ -37,14 +37,14 @@ def unusable_messages() -> Iterator[CheckMessage]:
 
 
 def _serializer() -> Iterator[CheckMessage]:
-    chosen: Any = given().get("serializer")
+    serializer: Any = raw_options().get("serializer")
     try:
-        if chosen is None:
-            chosen = import_string(settings.SESSION_SERIALIZER)()
-        written = b"" if isinstance(chosen, str) else chosen.dumps({"a": 1})
-    except Exception:  # noqa: BLE001 - a serializer may raise anything; what is unusable is said elsewhere
+        if serializer is None:
+            serializer = import_string(settings.SESSION_SERIALIZER)()
+        written = b"" if isinstance(serializer, str) else serializer.dumps({"a": 1})
+    except Exception:  # noqa: BLE001 - a serializer may raise anything; `unusable_messages` reports it
         written = b""
-    names = {path_of(one).lower() for one in type(chosen).__mro__}
+    names = {dotted_path(one).lower() for one in type(serializer).__mro__}
     # Protocol 2 and later begin with its number; they end with a full stop (pickletools: PROTO, STOP).
     if any("pickle" in name for name in names) or (written[:1] == b"\x80" and written[-1:] == b"."):
         yield Error(
@@ -55,17 +55,18 @@ def _serializer() -> Iterator[CheckMessage]:
 
 
 def _lifetime() -> Iterator[CheckMessage]:
-    if "ttl" in given():
+    options = raw_options()
+    if "ttl" in options:
         yield Error(
-            f'IRON_SESSION["ttl"] is {given()["ttl"]!r}, and a session lives for SESSION_COOKIE_AGE, which '
+            f'IRON_SESSION["ttl"] is {options["ttl"]!r}, and a session lives for SESSION_COOKIE_AGE, which '
             f"is {settings.SESSION_COOKIE_AGE!r} seconds.",
             hint='Set SESSION_COOKIE_AGE, and drop IRON_SESSION["ttl"].',
             id="iron_wsgi.E013",
         )
 
 
-def _older() -> Iterator[CheckMessage]:
-    accept = given().get("accept")
+def _older_cookies() -> Iterator[CheckMessage]:
+    accept = raw_options().get("accept")
     if isinstance(accept, (tuple, list)) and "db" in accept and not apps.is_installed(SESSIONS):
         yield Error(
             f'IRON_SESSION["accept"] names "db", and INSTALLED_APPS has no {SESSIONS!r}.',

@@ -1,4 +1,4 @@
-"""The password that seals sessions."""
+"""Checks of the password that seals sessions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from iron_wsgi import ConfigError, Passwords, WeakPasswordWarning
 
-from .given import given
+from .raw_options import raw_options
 
 
 def password_messages() -> Iterator[CheckMessage]:
-    """Say that there is none, that it cannot be used, or that others know it."""
-    if given().get("password") is None:
-        if "password" in given() or not _secret_keys():
+    """Report a missing password, one that cannot be used, and one that is also a ``SECRET_KEY``."""
+    if raw_options().get("password") is None:
+        if "password" in raw_options() or not _secret_keys():
             yield Error(
                 "There is no password to seal sessions with.",
                 hint='Set IRON_SESSION = {"password": ...}, from `manage.py iron_keygen`, or SECRET_KEY.',
@@ -26,10 +26,10 @@ def password_messages() -> Iterator[CheckMessage]:
             )
         return
     with warnings.catch_warnings():
-        # It is for `check --deploy`, and for the process that builds the engine.
+        # `check --deploy` reports weak passwords, and the engine warns of them.
         warnings.simplefilter("ignore", WeakPasswordWarning)
         try:
-            passwords = Passwords.parse(given()["password"], seal_with=given().get("seal_with"))
+            passwords = Passwords.parse(raw_options()["password"], seal_with=raw_options().get("seal_with"))
         except ConfigError as error:
             yield Error(
                 f"IRON_SESSION: the password cannot be used: {error}.",
@@ -46,7 +46,7 @@ def password_messages() -> Iterator[CheckMessage]:
 
 
 def strength_messages() -> Iterator[CheckMessage]:
-    """Say that a password can be guessed."""
+    """Report passwords that can be guessed."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         _explicit_passwords()
@@ -59,9 +59,9 @@ def strength_messages() -> Iterator[CheckMessage]:
 
 
 def _explicit_passwords() -> Passwords | None:
-    """Return the passwords of ``IRON_SESSION``; None if there are none, or none that can be used."""
+    """Return the passwords of ``IRON_SESSION``; None if it has none, or they cannot be used."""
     try:
-        return Passwords.parse(given()["password"], seal_with=given().get("seal_with"))
+        return Passwords.parse(raw_options()["password"], seal_with=raw_options().get("seal_with"))
     except (KeyError, ConfigError):
         return None
 
@@ -69,7 +69,7 @@ def _explicit_passwords() -> Passwords | None:
 def _secret_keys() -> list[str | bytes]:
     try:
         return [key for key in (settings.SECRET_KEY, *(settings.SECRET_KEY_FALLBACKS or ())) if key]
-    except ImproperlyConfigured:  # Django's way to say that it is empty
+    except ImproperlyConfigured:  # Django raises it where SECRET_KEY is empty
         return []
 
 

@@ -1,4 +1,4 @@
-"""The store and the list of revocations."""
+"""Checks of the store and the list of revocations."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from django.core.checks import Warning as Advice
 from iron_wsgi.revocation import MemoryRevocations
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.times import DAY, FOREVER
-from iron_wsgi_django.urls import CACHE, parsed
+from iron_wsgi_django.databases.urls import CACHE, split_url
 
-from .given import given
+from .raw_options import raw_options
 
-OF_ONE_PROCESS: Final = ("LocMemCache", "DummyCache")
-"""Django's caches of which other processes see nothing."""
+PROCESS_LOCAL: Final = ("LocMemCache", "DummyCache")
+"""Django's caches whose content other processes do not see."""
 
 
 def server_messages() -> Iterator[CheckMessage]:
-    """Say that other processes would not see what one has written, and that sessions end earlier."""
-    lonely = [name for name in ("store", "revocations") if _is_of_one_process(name, given().get(name))]
-    if lonely and not settings.DEBUG:
+    """Report a store or a list that other processes do not see, and lifetimes that a list shortens."""
+    local = [name for name in ("store", "revocations") if _is_process_local(name, raw_options().get(name))]
+    if local and not settings.DEBUG:
         yield Advice(
-            f"IRON_SESSION: {' and '.join(lonely)} in the memory of one process: others see nothing of it, "
+            f"IRON_SESSION: {' and '.join(local)} in the memory of one process: others see nothing of it, "
             "and all is gone when it ends.",
             hint='Put sessions into "django-db:default", "redis://...", or a cache that all processes share.',
             id="iron_wsgi.W010",
         )
-    if given().get("revocations") is not None and settings.SESSION_COOKIE_AGE > FOREVER:
+    if raw_options().get("revocations") is not None and settings.SESSION_COOKIE_AGE > FOREVER:
         yield Advice(
             f"SESSION_COOKIE_AGE is {settings.SESSION_COOKIE_AGE!r} seconds, and where sessions can be "
             f"revoked each ends {FOREVER // DAY} days after it was last written.",
@@ -40,8 +40,8 @@ def server_messages() -> Iterator[CheckMessage]:
 
 
 def outage_messages() -> Iterator[CheckMessage]:
-    """Say that an outage opens what is closed."""
-    if given().get("on_outage", "refuse") == "accept":
+    """Report that an outage of the list lets revoked sessions in."""
+    if raw_options().get("on_outage", "refuse") == "accept":
         yield Advice(
             'IRON_SESSION["on_outage"] is "accept": while the list of revocations does not answer, a session '
             "that was signed out is accepted.",
@@ -50,9 +50,10 @@ def outage_messages() -> Iterator[CheckMessage]:
         )
 
 
-def _is_of_one_process(option: str, place: Any) -> bool:
-    scheme, alias = parsed(place)
-    if scheme == CACHE and option == "store":  # a list cannot be in any
+def _is_process_local(option: str, value: Any) -> bool:
+    """Tell whether the *value* of the *option* names the memory of one process."""
+    scheme, alias = split_url(value)
+    if scheme == CACHE and option == "store":  # no cache can hold a list
         backend = str(settings.CACHES.get(alias, {}).get("BACKEND", ""))
-        return backend.rpartition(".")[2] in OF_ONE_PROCESS
-    return isinstance(place, (MemoryStore, MemoryRevocations)) or place == "memory:"
+        return backend.rpartition(".")[2] in PROCESS_LOCAL
+    return isinstance(value, (MemoryStore, MemoryRevocations)) or value == "memory:"

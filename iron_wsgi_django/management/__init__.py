@@ -1,3 +1,3 @@
-"""What ``manage.py`` offers."""
+"""The commands of ``manage.py``."""
 
 from __future__ import annotations

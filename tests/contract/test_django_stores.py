@@ -13,8 +13,8 @@ from django.db import transaction
 from iron_wsgi.revocation import Revocations
 from iron_wsgi.stores import Record, Store
 from iron_wsgi.testing import AtomicStoreContract, FakeClock, RevocationsContract
-from iron_wsgi_django.revocation import DatabaseRevocations
-from iron_wsgi_django.stores import DatabaseStore
+from iron_wsgi_django.databases.revocations import DatabaseRevocations
+from iron_wsgi_django.databases.store import DatabaseStore
 from tests.unit import django_project
 from tests.unit.django_databases import SQLITE, ThreadedRevocations, ThreadedStore, database, empty
 

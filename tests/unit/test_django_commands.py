@@ -20,7 +20,7 @@ from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import MemoryStore, Record
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_django import sealer
-from iron_wsgi_django.stores import DatabaseStore
+from iron_wsgi_django.databases.store import DatabaseStore
 
 from .django_project import OURS, set_up
 from .django_site import Site, put

@@ -24,9 +24,9 @@ from iron_wsgi.stores import MemoryStore, Record
 from iron_wsgi.stores.cache import CacheStore
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_django import conf
+from iron_wsgi_django.databases.revocations import DatabaseRevocations
+from iron_wsgi_django.databases.store import DatabaseStore
 from iron_wsgi_django.middleware import SessionMiddleware
-from iron_wsgi_django.revocation import DatabaseRevocations
-from iron_wsgi_django.stores import DatabaseStore
 
 from .django_site import ENGINE, OURS, STOCK
 from .visitor import NEWER, OTHER, PASSWORD, payload, sealed

@@ -23,7 +23,7 @@ from django.views.debug import get_exception_reporter_filter
 from iron_wsgi import CookieTooLarge, HeadersAlreadySent, Outcome, Unavailable
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_django import backend
-from iron_wsgi_django.jars import RequestJar
+from iron_wsgi_django.http.jars import RequestJar
 from iron_wsgi_django.middleware import SessionMiddleware
 
 from .django_site import NAME, OURS, STOCK, Site, Use, at_once, line, lines, look_away, names, put

@@ -21,7 +21,7 @@ from iron_wsgi.testing import FakeClock
 from iron_wsgi_django import conf
 from iron_wsgi_django.backend import SessionStore
 from iron_wsgi_django.middleware import SessionMiddleware
-from iron_wsgi_django.migration import SALT, DatabaseSessions
+from iron_wsgi_django.older_cookies import SALT, DatabaseSessions
 
 from .django_site import NAME, OURS, STOCK, Site, look_away, names
 from .visitor import PASSWORD, payload

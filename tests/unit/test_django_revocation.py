@@ -21,8 +21,8 @@ from iron_wsgi_django import end_other_sessions
 from iron_wsgi_django import revocations as sites_revocations
 from iron_wsgi_django import store as sites_store
 from iron_wsgi_django.backend import SessionStore
-from iron_wsgi_django.revocation import DatabaseRevocations
-from iron_wsgi_django.stores import DatabaseStore
+from iron_wsgi_django.databases.revocations import DatabaseRevocations
+from iron_wsgi_django.databases.store import DatabaseStore
 
 from .django_site import NAME, OURS, STOCK, Site, lines, names, put
 from .visitor import NOW, payload, sealed

@@ -21,10 +21,10 @@ from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.times import milliseconds
-from iron_wsgi_django import rows
-from iron_wsgi_django.apps import _begin_the_list
-from iron_wsgi_django.revocation import DatabaseRevocations
-from iron_wsgi_django.stores import DatabaseStore
+from iron_wsgi_django.databases import table
+from iron_wsgi_django.apps import _begin_list
+from iron_wsgi_django.databases.revocations import DatabaseRevocations
+from iron_wsgi_django.databases.store import DatabaseStore
 
 from . import django_project
 from .django_databases import SQLITE, database, empty
@@ -165,7 +165,7 @@ def test_lookups_use_an_index(
 def test_a_sweep_removes_a_few_rows_at_a_time_and_counts_them_all(
     store: DatabaseStore, record: Record, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "AT_ONCE", 2)
+    monkeypatch.setattr(table, "SWEEP_SIZE", 2)
     for number in range(5):
         store.create(key_of(f"{number}"), record)
     store.create(A, replace(record, expires_at=None))
@@ -296,9 +296,9 @@ def test_a_router_says_in_which_databases_the_list_is() -> None:
 
     Revocation.objects.using(ALIAS).all().delete()
     with override_settings(DATABASE_ROUTERS=[Elsewhere()]):
-        _begin_the_list(using=ALIAS)
+        _begin_list(using=ALIAS)
     assert not Revocation.objects.using(ALIAS).exists()
-    _begin_the_list(using=ALIAS)
+    _begin_list(using=ALIAS)
     assert Revocation.objects.using(ALIAS).exists()
 
 
@@ -358,8 +358,8 @@ def test_a_moment_to_come_is_kept_as_long_as_sessions_that_it_ends(
 
 def test_both_can_be_made_in_a_settings_module_before_there_are_settings() -> None:
     program = (
-        "from iron_wsgi_django.stores import DatabaseStore; "
-        "from iron_wsgi_django.revocation import DatabaseRevocations; "
+        "from iron_wsgi_django.databases.store import DatabaseStore; "
+        "from iron_wsgi_django.databases.revocations import DatabaseRevocations; "
         "DatabaseStore(); DatabaseRevocations()"
     )
     run = subprocess.run(

@@ -1,3 +1,3 @@
-"""The commands ``manage.py iron_keygen`` and ``manage.py iron_inspect``."""
+"""The commands of ``manage.py``, one file each."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``manage.py iron_clear_sessions``: remove what has expired from the store and the list of revocations."""
+"""``manage.py iron_clear_sessions``: remove expired sessions and revocations."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from iron_wsgi_django import conf
 
 
 class Command(BaseCommand):
-    """Sweeps; to be run once a day. Django's own ``clearsessions`` does the same, and says nothing."""
+    """Sweeps the store and the list; to be run once a day. Django's ``clearsessions`` does it silently."""
 
     help = "Remove expired sessions from the store, and expired entries from the list of revocations."
     requires_system_checks: ClassVar[list[str]] = []
 
     def handle(self, **_options: object) -> None:
-        """Sweep, and say how much there was.
+        """Sweep, and print the numbers.
 
         Raises:
             CommandError: The settings are unusable, or a server does not answer.

@@ -1,4 +1,4 @@
-"""``manage.py iron_inspect``: what a cookie proves under the site's own passwords."""
+"""``manage.py iron_inspect``: show what is in a cookie, and whether the site's passwords open it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from iron_wsgi_django.conf import options
 
 
 class Command(BaseCommand):
-    """Shows a cookie's parts, its expiry, and its data if the settings' passwords open it."""
+    """Shows the parts of a cookie, its expiry, and its data if the site's passwords open it."""
 
     help = (
         "Show what a cookie proves under the settings' passwords, and what it holds. "
         "Exit codes: 0 done, 1 a seal could not be opened, 2 wrong use or wrong settings."
     )
-    # Inspecting is what one does when something is wrong.
+    # The command is for the case that something is wrong.
     requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Know the cookie and ``--purpose``."""
+        """Add the cookie and ``--purpose``."""
         about = "a value, name=value or a whole header, as copied from a browser; without it standard input"
         parser.add_argument("cookie", nargs="*", help=about)
         parser.add_argument("--purpose", help="what the seal is for, as in iron_wsgi_django.sealer(purpose)")

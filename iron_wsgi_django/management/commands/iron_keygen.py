@@ -1,4 +1,4 @@
-"""``manage.py iron_keygen``: a new password."""
+"""``manage.py iron_keygen``: print a new password."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from iron_wsgi import generate_password
 
 
 class Command(BaseCommand):
-    """Prints a password that nobody has seen: 256 bits from the operating system."""
+    """Prints a new password: 256 random bits from the operating system."""
 
     help = (
         "Print a new session password. Settings take it as IRON_SESSION = "
         '{"password": os.environ["IRON_SESSION_PASSWORD"]}; never write it into the settings file itself.'
     )
-    # The password may be just what the settings lack.
+    # The settings may lack the password.
     requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Know ``--env``."""
+        """Add ``--env``."""
         parser.add_argument("--env", action="store_true", help="print it as IRON_SESSION_PASSWORD=...")
 
     def handle(self, *, env: bool, **_options: object) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py iron_revoke``: end sessions, wherever their cookies are."""
+"""``manage.py iron_revoke``: end sessions of one user, one session, or all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from django.utils.dateparse import parse_datetime
 
 from iron_wsgi import IronError
 from iron_wsgi.servers.outages import ask
-from iron_wsgi_django import conf, endings
+from iron_wsgi_django import conf
+from iron_wsgi_django.sessions import termination
 
-LISTED: Final = re.compile(r"[0-9a-f]{64}")
-"""What `iron_sessions` prints of a session."""
+STORE_KEY: Final = re.compile(r"[0-9a-f]{64}")
+"""The key that `iron_sessions` prints of a session."""
 
 
 class Command(BaseCommand):
@@ -26,11 +27,11 @@ class Command(BaseCommand):
         "End sessions: a user's, one, or all. Needs IRON_SESSION to name a list of revocations or a store. "
         "Exit codes: 0 done, 1 it could not be done, 2 wrong use or wrong settings."
     )
-    # It may be an emergency.
+    # A failed check must not stop it in an emergency.
     requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Know whose sessions to end, and ``--before``."""
+        """Add ``--user``, ``--session``, ``--all`` and ``--before``."""
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--user", metavar="ID", help="those of the user with this primary key")
         which.add_argument(
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         before: float | None,
         **_options: object,
     ) -> None:
-        """End them.
+        """End the sessions.
 
         Raises:
             CommandError: The settings are unusable or name neither, or a server does not answer.
@@ -68,7 +69,7 @@ class Command(BaseCommand):
                 msg = "--before is in the future: sessions that are yet to begin would be over"
                 raise CommandError(msg, returncode=2)
             if session is not None:
-                done = _end(session)
+                done = _end_one(session)
             elif user is not None:
                 done = _end_of(user, before)
             else:
@@ -80,10 +81,10 @@ class Command(BaseCommand):
         self.stdout.write(done)
 
 
-def _end(key: str) -> str:
+def _end_one(key: str) -> str:
     store = conf.options().store
-    is_listed = store is not None and LISTED.fullmatch(key) and ask("store", lambda: store.delete(key))
-    if not is_listed and not endings.end(key):
+    is_listed = store is not None and STORE_KEY.fullmatch(key) and ask("store", lambda: store.delete(key))
+    if not is_listed and not termination.end_by_key(key):
         raise _lacking("list of revocations, and not storage='store'")
     return "The session is over."
 
@@ -118,7 +119,7 @@ def _lacking(what: str) -> CommandError:
 
 
 def _moment(text: str) -> float:
-    """Return a moment as epoch seconds; one without a zone is the site's local time."""
+    """Return a moment as epoch seconds; one without a time zone is in the site's."""
     moment: datetime | None = parse_datetime(text)
     if moment is None:
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""``manage.py iron_sessions``: the sessions that a user has in the store."""
+"""``manage.py iron_sessions``: list the sessions that a user has in the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from iron_wsgi_django import conf
 
 
 class Command(BaseCommand):
-    """Lists a user's sessions, the latest first. What it prints of each opens nothing, but can end it."""
+    """Lists a user's sessions, the latest first. The key that it prints can end a session, but open none."""
 
     help = (
         "List a user's sessions in the store: began, last written, expires (UTC), and what "
@@ -23,11 +23,11 @@ class Command(BaseCommand):
     requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Know the user."""
+        """Add the user."""
         parser.add_argument("user", metavar="ID", help="the user's primary key")
 
     def handle(self, *, user: str, **_options: object) -> None:
-        """Print one line for each.
+        """Print a line for each session.
 
         Raises:
             CommandError: The settings are unusable or name no store, or it does not answer.

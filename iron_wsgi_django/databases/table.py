@@ -1,4 +1,4 @@
-"""Rows of one database, under keys of our own: what a store and a list of revocations both do."""
+"""One of this package's tables in one of the site's databases."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from django.utils.asyncio import async_unsafe
 
 from iron_wsgi import IronError
 
-AT_ONCE: Final = 500
-"""Rows that a sweep removes by one statement, so that nobody waits long for it."""
+SWEEP_SIZE: Final = 500
+"""Rows that a sweep removes with one statement, so that other writers need not wait long."""
 
 
 class SynchronousUse(IronError, SynchronousOnlyOperation):
-    """Asynchronous code used a session that is in a database as if nobody had to wait for it."""
+    """Asynchronous code used a session in a database by its synchronous methods."""
 
 
 @final
-class Rows:
-    """The rows of one of this package's models, in the database of one alias."""
+class Table:
+    """The table of one of this package's models, in the database of one alias."""
 
     def __init__(self, model: str, alias: str) -> None:
-        """Name the *model* and the *alias* of ``DATABASES``. Nothing is looked up before it is used."""
+        """Hold the name of the *model* and the *alias* in ``DATABASES``; both are looked up at each use."""
         self._model = model
         self._alias = alias
 
     @property
     def is_in_transaction(self) -> bool:
-        """Whether what is written now may be rolled back later."""
+        """Whether a transaction is open, so that what is written now may be rolled back."""
         return bool(transaction.get_connection(self._alias).in_atomic_block)
 
     def all(self) -> Any:
         """Return the query of all rows.
 
         Raises:
-            SynchronousUse: An event loop runs in this thread, and would be held up.
+            SynchronousUse: An event loop runs in this thread, and a query would block it.
         """
         try:
-            _wait()
+            _block()
         except SynchronousOnlyOperation:
             msg = "the session is in a database: await its asynchronous methods, as in session.aget('user')"
             raise SynchronousUse(msg) from None
-        # By its name: models can be imported only after the settings, which may make stores.
+        # By its name: models can only be imported after the settings, and settings may make stores.
         return apps.get_model("iron_wsgi_django", self._model).objects.using(self._alias)
 
-    def living(self, at: float) -> Any:
-        """Return the query of the rows that have not expired at the time *at*."""
+    def unexpired(self, at: float) -> Any:
+        """Return the query of the rows that have not expired at the time *at* (epoch seconds)."""
         return self.all().filter(Q(expires_at=None) | Q(expires_at__gt=at))
 
     def insert(self, **values: Any) -> bool:
-        """Write a new row. Return False, and write nothing, if there is one of its key.
+        """Insert a row, and return True; return False if there is one with its primary key.
 
-        A transaction that goes on around it is not harmed.
+        A savepoint protects the transaction that may be open.
         """
         rows = self.all()
         savepoint: Any = transaction.atomic(using=self._alias)
@@ -67,13 +67,13 @@ class Rows:
         return True
 
     def sweep(self, at: float) -> int:
-        """Remove the rows that have expired at the time *at*, and return how many there were."""
+        """Delete the rows that have expired at the time *at* (epoch seconds), and return their number."""
         rows, count = self.all().filter(expires_at__lte=at), 0
-        while some := list(rows.values_list("pk", flat=True)[:AT_ONCE]):
-            count += rows.filter(pk__in=some).delete()[0]
+        while keys := list(rows.values_list("pk", flat=True)[:SWEEP_SIZE]):
+            count += rows.filter(pk__in=keys).delete()[0]
         return count
 
 
 @async_unsafe
-def _wait() -> None:
-    """Stand for what waits: Django refuses that while an event loop runs, unless told otherwise."""
+def _block() -> None:
+    """Do nothing. Django refuses the call while an event loop runs, unless a setting allows it."""

@@ -1,4 +1,4 @@
-"""The options ``store`` and ``revocations`` as Django's settings give them: ``django-db:default``."""
+"""The URLs of the site's databases and caches: ``django-db:default``, ``django-cache:default``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from iron_wsgi import ConfigError
 from iron_wsgi.stores.cache import CacheStore
 from iron_wsgi.times import Clock
 
-from .revocation import DatabaseRevocations
-from .stores import DatabaseStore
+from .revocations import DatabaseRevocations
+from .store import DatabaseStore
 
 DATABASE: Final = "django-db"
 CACHE: Final = "django-cache"
 
 
-def open_store(given: Any, *, clock: Clock | None) -> Any:
-    """Return the store in the database or cache that a URL names; anything else as it was *given*.
+def open_store(option: Any, *, clock: Clock | None) -> Any:
+    """Return the store that a URL names; any other value of the option is returned as it is.
 
     Raises:
         ConfigError: There is no such database or cache.
     """
-    scheme, alias = parsed(given)
+    scheme, alias = split_url(option)
     if scheme == DATABASE:
         _check_database("store", alias)
         return DatabaseStore(alias, clock=clock)
@@ -34,19 +34,19 @@ def open_store(given: Any, *, clock: Clock | None) -> Any:
         if alias not in settings.CACHES:
             msg = f"store: CACHES has no {alias!r}"
             raise ConfigError(msg)
-        # Each thread has a connection of its own, which the proxy asks for.
+        # Each thread has its own connection to the cache; the proxy finds it.
         cache: Any = ConnectionProxy(caches, alias)
         return CacheStore(cache, clock=clock)
-    return given
+    return option
 
 
-def open_revocations(given: Any, *, clock: Clock | None) -> Any:
-    """Return the list in the database that a URL names; anything else as it was *given*.
+def open_revocations(option: Any, *, clock: Clock | None) -> Any:
+    """Return the list that a URL names; any other value of the option is returned as it is.
 
     Raises:
         ConfigError: There is no such database, or the URL names a cache.
     """
-    scheme, alias = parsed(given)
+    scheme, alias = split_url(option)
     if scheme == DATABASE:
         _check_database("revocations", alias)
         return DatabaseRevocations(alias, clock=clock)
@@ -56,14 +56,14 @@ def open_revocations(given: Any, *, clock: Clock | None) -> Any:
             "use 'django-db:default' or 'redis://...'"
         )
         raise ConfigError(msg)
-    return given
+    return option
 
 
-def parsed(given: Any) -> tuple[str, str]:
-    """Return the scheme and the alias of a URL of ours; two empty texts for anything else."""
-    if not isinstance(given, str):
+def split_url(option: Any) -> tuple[str, str]:
+    """Return the scheme and the alias of such a URL; two empty strings for anything else."""
+    if not isinstance(option, str):
         return "", ""
-    scheme, _, alias = given.partition(":")
+    scheme, _, alias = option.partition(":")
     return (scheme, alias or "default") if scheme in (DATABASE, CACHE) else ("", "")
 
 

@@ -1,4 +1,4 @@
-"""Cookie jars: how Django's requests look to the core."""
+"""The cookies of a Django request, as `iron_wsgi.CookieJar` shows them to the engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from iron_wsgi.wsgi.jars import WaitingJar
 
 @final
 class KeyJar:
-    """The cookies as Django's own middleware shows them: one value under one name, the session key."""
+    """A jar that holds one cookie: the session key, as Django's own middleware passes it on."""
 
     __slots__ = ("_key",)
 
@@ -27,18 +27,18 @@ class KeyJar:
         return (self._key,) if self._key and name == settings.SESSION_COOKIE_NAME else ()
 
     def send(self, outcome: Outcome) -> None:
-        """Do nothing: the session's key is what goes out."""
+        """Do nothing: Django's own middleware sets the cookie from the session key."""
 
 
 @final
 class RequestJar:
-    """The cookies of one Django request; what is sent waits in the session's state for the response.
+    """The cookies of one Django request. What is sent waits in the session's state for the response.
 
-    It knows the cookies, not the request, which knows the session: such a circle would leave every request to
-    the garbage collector.
+    It holds the cookies and not the request: the request holds the session, and a circle would leave each
+    request to the garbage collector.
 
     Attributes:
-        is_closed: The response has been answered; nothing can be sent any more.
+        is_closed: The response has gone out; nothing can be sent any more.
     """
 
     __slots__ = ("_cookies", "_header", "is_closed")
@@ -46,12 +46,12 @@ class RequestJar:
     def __init__(self, request: HttpRequest) -> None:
         """Read the cookies of *request*."""
         self._header: str = request.META.get("HTTP_COOKIE", "")
-        # Where nobody has looked at them, they wait for the session's first use.
+        # Absent until something reads `request.COOKIES`. Then the session's first use parses the header.
         self._cookies: dict[str, str] | None = request.__dict__.get("COOKIES")
         self.is_closed = False
 
     def read(self, name: str) -> Sequence[str]:
-        """Return every value sent under *name*; or the one that was put into ``request.COOKIES`` instead."""
+        """Return every value sent under *name*; or the one that a middleware put into ``request.COOKIES``."""
         if self._cookies is None:
             self._cookies = parse_cookie(self._header)
         value = self._cookies.get(name)
@@ -59,25 +59,25 @@ class RequestJar:
             return ()
         if self._header.count(f"{name}=") < 2:
             return (value,)
-        # Django keeps the last of several, whichever that is.
+        # Django keeps only the last of several.
         values = WaitingJar({"HTTP_COOKIE": self._header}).read(name)
         return values if value in values else (value,)
 
     def send(self, outcome: Outcome) -> None:
-        """Refuse what would be lost; what is sent is part of the next commit.
+        """Check that *outcome* can still be sent; the next commit returns it again.
 
         Raises:
-            HeadersAlreadySent: The response is under way.
+            HeadersAlreadySent: The response has gone out.
         """
         if outcome.cookies:
             check_open(self)
 
 
 def check_open(jar: CookieJar | None) -> None:
-    """Refuse what would be lost, before anything of it is written elsewhere.
+    """Refuse to write a session whose cookie could not be sent any more.
 
     Raises:
-        HeadersAlreadySent: The response is under way.
+        HeadersAlreadySent: The response has gone out.
     """
     if getattr(jar, "is_closed", False):
         msg = "the headers have gone out; save or flush the session before the first chunk of the body"

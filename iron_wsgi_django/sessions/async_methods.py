@@ -1,4 +1,4 @@
-"""The asynchronous half of Django's session interface, without threads where nothing waits."""
+"""The asynchronous methods of Django's sessions, in a thread only where a server is asked."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 
 from iron_wsgi.sessions.state import State
-
-from . import conf
+from iron_wsgi_django import conf
 
 T = TypeVar("T")
 
 
-class AsynchronousHalf(SessionBase):
-    """Answers every asynchronous method by the synchronous one.
+class AsyncMethods(SessionBase):
+    """Answers each asynchronous method with the synchronous one.
 
-    At once, where a session is in its cookie, so that nothing waits. In a thread where a store or a list is
-    asked, or a row of Django's own (``accept=("db",)``): there Django's database connections are, too.
+    A session in its cookie needs no waiting, so the method is called at once. A store, a list of revocations
+    or a row of Django's own (``accept=("db",)``) is asked in a thread, which has Django's database
+    connections.
     """
 
     accessed: bool
@@ -29,19 +29,19 @@ class AsynchronousHalf(SessionBase):
     def _opened(self) -> State:
         raise NotImplementedError
 
-    def waits(self) -> bool:
-        """Tell whether to open or to write the session means to ask a server."""
+    def needs_server(self) -> bool:
+        """Tell whether a server is asked when the session is opened or written."""
         raise NotImplementedError
 
     async def aopen(self) -> None:
-        """Open the session, whose data are then used without waiting. Is no access."""
-        if self._state is None and self.waits():
+        """Open the session, so that its data can be used without waiting. This is no access."""
+        if self._state is None and self.needs_server():
             was_accessed = self.accessed
             await sync_to_async(self._opened)()
             self.accessed = was_accessed
 
-    async def _answer(self, method: Callable[..., T], *arguments: object) -> T:
-        if self.waits():
+    async def _call(self, method: Callable[..., T], *arguments: object) -> T:
+        if self.needs_server():
             return await sync_to_async(method)(*arguments)
         return method(*arguments)
 
@@ -50,40 +50,45 @@ class AsynchronousHalf(SessionBase):
         data: dict[str, Any] = self._get_session(no_load=no_load)
         return data
 
+    async def aget(self, key: str, default: Any = None) -> Any:
+        """See `get`."""
+        await self.aopen()
+        return self.get(key, default)
+
     async def aload(self) -> dict[str, Any]:
         """See `load`."""
-        data: dict[str, Any] = await self._answer(self.load)
+        data: dict[str, Any] = await self._call(self.load)
         return data
 
     async def asave(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
         """See `save`."""
-        await self._answer(self.save, must_create)
+        await self._call(self.save, must_create)
 
     async def acreate(self) -> None:
         """See `create`."""
-        await self._answer(self.create)
+        await self._call(self.create)
 
     async def adelete(self, session_key: str | None = None) -> None:
         """See `delete`."""
-        await self._answer(self.delete, session_key)
+        await self._call(self.delete, session_key)
 
     async def aflush(self) -> None:
         """See `flush`."""
-        await self._answer(self.flush)
+        await self._call(self.flush)
 
     async def acycle_key(self) -> None:
         """See `cycle_key`."""
-        await self._answer(self.cycle_key)
+        await self._call(self.cycle_key)
 
     async def aexists(self, session_key: str | None) -> bool:
         """See `exists`."""
-        return bool(await self._answer(self.exists, session_key))
+        return bool(await self._call(self.exists, session_key))
 
     async def _aget_new_session_key(self) -> str:
         return str(self._get_new_session_key())
 
     async def adelete_test_cookie(self) -> None:
-        """Remove the test cookie's value; Django's own forgets that this is a change."""
+        """Delete the test cookie's value. Django's own method does not mark the session as modified."""
         await super().adelete_test_cookie()
         self.modified = True
 

@@ -1,4 +1,4 @@
-"""The cookies of Django's own session engines, read for the last time: ``accept=("signed_cookies",)``."""
+"""Sessions of Django's own engines, which move into seals: ``accept=("signed_cookies", "db")``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from iron_wsgi.sessions.state import State
 
 SALT: Final = "django.contrib.sessions.backends.signed_cookies"
 
-# What Django's engines with a database or a cache make their keys of.
+# The session keys of Django's engines with a database or a cache.
 _DATABASE_KEY: Final = re.compile(r"[a-z0-9]{32}")
 
 
@@ -28,20 +28,20 @@ _DATABASE_KEY: Final = re.compile(r"[a-z0-9]{32}")
 class SignedCookies:
     """Reads what ``django.contrib.sessions.backends.signed_cookies`` wrote.
 
-    Under the keys, the serializer and the lifetime that it would use; a session's own expiry ends it earlier,
-    not later. Implements `iron_wsgi.vaults.older_cookies.Reader`.
+    It uses the keys, the serializer and the lifetime that this engine would use. An expiry of the session's
+    own can only shorten its life. Implements `iron_wsgi.vaults.older_cookies.Reader`.
     """
 
     def __init__(self, age: int) -> None:
-        """Take sessions that are at most *age* seconds old."""
+        """Accept sessions that are at most *age* seconds old."""
         self._age = age
 
     def read(self, value: str, /, *, at: float) -> State:
-        """Return the session of a cookie that Django signed. See `Reader.read`."""
+        """Return the session of a signed cookie. See `Reader.read`."""
         try:
             serializer = import_string(settings.SESSION_SERIALIZER)
             data = signing.loads(value, salt=SALT, serializer=serializer)
-            # Authentic by now: the signature covers the time, which stands before it.
+            # Authentic by now: the time stands before the signature, which covers it.
             issued_at = float(signing.b62_decode(value.rsplit(":", 2)[1]))
         except Exception:  # noqa: BLE001 - a serializer may raise anything
             raise Refused("invalid") from None
@@ -55,18 +55,18 @@ class SignedCookies:
 
 @final
 class DatabaseSessions:
-    """Reads what ``django.contrib.sessions.backends.db`` (or ``cached_db``) keeps under a key.
+    """Reads the rows of ``django.contrib.sessions.backends.db`` and ``cached_db``.
 
-    The row is left alone: requests that are under way bring the old cookie too. Implements
+    It leaves the row there: parallel requests bring the old cookie too. Implements
     `iron_wsgi.vaults.older_cookies.Reader`.
     """
 
     def __init__(self, age: int) -> None:
-        """Take sessions as issued *age* seconds before they expire."""
+        """Take each session as issued *age* seconds before it expires."""
         self._age = age
 
     def read(self, value: str, /, *, at: float) -> State:
-        """Return the session of a row. See `Reader.read`.
+        """Return the session of the row with this key. See `Reader.read`.
 
         Raises:
             ConfigError: The application with the table is not installed.
@@ -77,7 +77,7 @@ class DatabaseSessions:
         if not apps.is_installed("django.contrib.sessions"):
             msg = "accept: 'db' needs 'django.contrib.sessions' in INSTALLED_APPS"
             raise ConfigError(msg)
-        # Imported when it is needed, since it defines a model, for which all of Django must be set up.
+        # Imported here: the module defines a model, which needs all of Django to be set up.
         store: Any = import_module("django.contrib.sessions.backends.db").SessionStore()
         try:
             row = store.model.objects.filter(session_key=value).first()
@@ -93,13 +93,13 @@ class DatabaseSessions:
         return State(data=store.decode(row.session_data), issued_at=issued_at, expires_at=expires_at)
 
 
-def may_name_a_row(jar: CookieJar) -> bool:
-    """Tell whether the session cookie can be a key to a row of Django's: a seal is none."""
+def may_be_row_key(jar: CookieJar) -> bool:
+    """Tell whether the session cookie in *jar* may be the key of a row, which no seal is."""
     return any(not value.startswith(PREFIX) for value in jar.read(settings.SESSION_COOKIE_NAME))
 
 
 def _own_expiry(data: dict[str, Any], issued_at: float) -> float:
-    """Return when the session ends by what ``set_expiry`` left in it, in epoch seconds."""
+    """Return when the session ends by its own ``set_expiry``, in epoch seconds."""
     expiry = data.get("_session_expiry")
     written_at = datetime.fromtimestamp(issued_at, timezone.utc)
     moment: datetime = SessionBase().get_expiry_date(modification=written_at, expiry=expiry)
