@@ -11,10 +11,10 @@ from iron_wsgi.revocation import Revocations
 from iron_wsgi.stores import Store
 
 from .conf import options as _options
-from .sessions.keys import TrustedKeys
+from .sessions.keys import trusted_keys
 from .sessions.termination import end_others as _end_others
 
-__all__ = ["TrustedKeys", "end_other_sessions", "revocations", "sealer", "store"]
+__all__ = ["end_other_sessions", "revocations", "sealer", "store", "trusted_keys"]
 
 
 def sealer(purpose: str, *, once: bool = False) -> Sealer:

@@ -15,16 +15,16 @@ from iron_wsgi.sessions.state import FormerSession, State
 
 from . import conf
 from .http.jars import KeyJar, check_open
-from .older_cookies import may_be_row_key
 from .sessions import keys, termination
 from .sessions.async_methods import AsyncMethods
 from .sessions.expiry import Lifetime, lifetime_of
+from .sessions.nested_changes import NestedChanges
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class SessionStore(AsyncMethods):
+class SessionStore(AsyncMethods, NestedChanges):
     """One visitor's session: in the browser's cookie, or in the store to which the cookie refers.
 
     It is made in two ways. Django's own session middleware calls ``SessionStore(session_key)`` and copies the
@@ -38,12 +38,8 @@ class SessionStore(AsyncMethods):
         is_unavailable: The session could not be opened, since the store or the list did not answer.
     """
 
-    accessed: bool
-    modified: bool
-    jar: CookieJar | None = None
     is_unavailable = False
     _session_cache: dict[str, Any]
-    _state: State | None = None
     _deletion: Outcome | None = None
     _is_by_id = False
     _has_cycled_key = False
@@ -95,6 +91,14 @@ class SessionStore(AsyncMethods):
         return conf.options().generate_id()  # random, so no other session has it
 
     # Reading.
+
+    def _data(self, *, no_load: bool = False) -> dict[str, Any]:
+        """Return the data, which the first call loads. A bound session needs no key for that."""
+        self.accessed = True
+        if "_session_cache" not in self.__dict__:
+            is_keyless = self.jar is None and self.session_key is None
+            self._session_cache = {} if no_load or is_keyless else self.load()
+        return self._session_cache
 
     @opaque
     def load(self) -> dict[str, Any]:
@@ -245,6 +249,7 @@ class SessionStore(AsyncMethods):
         if status >= 500 and not engine.options.save_on_error:
             return self._deletion or Outcome(vary=was_accessed)
         state.modified = state.modified or self.modified
+        state.exposed = None if self._are_all_exposed else set(self._exposed_keys)
         is_changed = state.settle()
         state.exposed = set()  # one comparison is enough
         saves_all: bool = settings.SESSION_SAVE_EVERY_REQUEST
@@ -269,26 +274,19 @@ class SessionStore(AsyncMethods):
 
     def _committed(self, state: State, status: int, *, renew: bool) -> Outcome:
         engine = self._engine
-        expires_at = None
-        if engine.options.refresh_after is not None and not state.is_new:
-            expires_at = self._lifetime(state).expires_at
+        lifetime = self._lifetime(state) if renew or engine.options.refresh_after is not None else None
+        expires_at = None if lifetime is None else lifetime.expires_at
         if not renew and engine.is_idle(state, expires_at=expires_at):
             return Outcome(vary=state.accessed)
         if renew or not state.is_new:
             engine.sid(state)
-        return engine.commit(state, status=status, renew=renew, **self._lifetime(state)._asdict())
+        lifetime = lifetime or self._lifetime(state)
+        return engine.commit(state, status=status, renew=renew, **lifetime._asdict())
 
     def has_changes(self) -> bool:
         """Tell whether the session was changed after the commit, so that the change is lost."""
         is_changed = self.modified or (self._state is not None and self._state.is_changed())
         return is_changed and self._engine.options.auto_commit
-
-    def needs_server(self) -> bool:
-        """Tell whether a store, a list or a row of Django's is asked to open or write the session."""
-        options = conf.options()
-        if options.has_server_state or "db" not in options.accept:
-            return options.has_server_state
-        return may_be_row_key(self.jar or KeyJar(self.session_key))
 
     @property
     def _engine(self) -> Engine:

@@ -22,7 +22,7 @@ from .backend import SessionStore
 from .http.cookies import add_to_response
 from .http.error_reports import hide_chunks
 from .http.jars import RequestJar
-from .sessions.keys import TrustedKeys
+from .sessions.keys import REQUEST_COOKIES
 
 
 class SessionMiddleware(DjangoMiddleware):
@@ -42,16 +42,20 @@ class SessionMiddleware(DjangoMiddleware):
         """Answer a request."""
         if self.async_mode:
             return self.__acall__(request)
-        with TrustedKeys(request.META.get("HTTP_COOKIE", "")):
+        token = REQUEST_COOKIES.set(request.META.get("HTTP_COOKIE", ""))
+        try:
             try:
                 response = self.process_request(request) or self.get_response(request)
             except Unavailable:  # a page for errors may use the session too
                 return unavailable()
             return self.process_response(request, response)
+        finally:
+            REQUEST_COOKIES.reset(token)
 
     async def __acall__(self, request: Any) -> HttpResponse:
         """Answer a request; in a thread only where a store or a list is asked."""
-        with TrustedKeys(request.META.get("HTTP_COOKIE", "")):
+        token = REQUEST_COOKIES.set(request.META.get("HTTP_COOKIE", ""))
+        try:
             try:
                 response = self.process_request(request)
                 if response is None:
@@ -64,6 +68,8 @@ class SessionMiddleware(DjangoMiddleware):
             except Unavailable:  # a page for errors may use the session too
                 return unavailable()
             return self.process_response(request, response)
+        finally:
+            REQUEST_COOKIES.reset(token)
 
     def process_request(self, request: Any) -> Any:
         """Put a session on *request*. Its first use reads the cookie. A subclass may return a response."""

@@ -99,7 +99,8 @@ class Engine:
             status: The response's status code.
             cookie: Attributes to use instead of the options'.
             expires_at: When the seal expires (epoch seconds) instead of what the options say.
-            cookie_expires: When the browser drops the cookie (epoch seconds) instead of what *cookie* says.
+            cookie_expires: When the browser drops the cookie (epoch seconds); goes with *cookie*'s max_age,
+                if that is a number.
             renew: Seal even if nothing changed, the data are empty, or ``auto_commit`` is off.
 
         Raises:
@@ -268,8 +269,10 @@ class Engine:
         if attributes.expires is not None and attributes.expires <= at:
             msg = "cookie_options: expires has passed, so browsers would drop the cookie"
             raise ConfigError(msg)
-        lasts = max_age(state, attributes, end, at) if cookie_expires is None else None
-        expires = attributes.expires if cookie_expires is None else cookie_expires
+        lasts = None if attributes.max_age == "ttl" else attributes.max_age
+        expires = cookie_expires
+        if cookie_expires is None:
+            lasts, expires = max_age(state, attributes, end, at), attributes.expires
 
         def cookie_with(value: str) -> Cookie:
             name = self.options.cookie_name

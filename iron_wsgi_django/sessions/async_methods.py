@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 
+from iron_wsgi import CookieJar
 from iron_wsgi.sessions.state import State
 from iron_wsgi_django import conf
+from iron_wsgi_django.http.jars import KeyJar
+from iron_wsgi_django.older_cookies import may_be_row_key
 
 T = TypeVar("T")
 
@@ -24,14 +27,18 @@ class AsyncMethods(SessionBase):
 
     accessed: bool
     modified: bool
+    jar: CookieJar | None = None
     _state: State | None = None
 
     def _opened(self) -> State:
         raise NotImplementedError
 
     def needs_server(self) -> bool:
-        """Tell whether a server is asked when the session is opened or written."""
-        raise NotImplementedError
+        """Tell whether a store, a list or a row of Django's is asked to open or write the session."""
+        options = conf.options()
+        if options.has_server_state or "db" not in options.accept:
+            return options.has_server_state
+        return may_be_row_key(self.jar or KeyJar(self.session_key))
 
     async def aopen(self) -> None:
         """Open the session, so that its data can be used without waiting. This is no access."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.contrib.sessions.backends.base import SessionBase
@@ -17,9 +18,9 @@ class Lifetime(NamedTuple):
     """When a seal and its cookie expire: the arguments of `Engine.commit`.
 
     Attributes:
-        cookie: The cookie's attributes.
+        cookie: The cookie's attributes, with a max_age unless it ends with the browser.
         expires_at: When the seal expires, in epoch seconds.
-        cookie_expires: When the cookie expires, in epoch seconds, if that has passed; else None.
+        cookie_expires: When the cookie expires, in epoch seconds; None if it ends with the browser.
     """
 
     cookie: CookieOptions
@@ -37,6 +38,10 @@ def lifetime_of(session: SessionBase, engine: Engine, state: State) -> Lifetime:
     if session.get_expire_at_browser_close():
         return Lifetime(cookie, end)
     seconds = round(end - at)
-    if seconds <= 0:
-        return Lifetime(cookie, end, cookie_expires=end)
-    return Lifetime(replace(cookie, max_age=seconds, expires=end), end)
+    return Lifetime(_lasting(cookie, seconds) if seconds > 0 else cookie, end, end)
+
+
+@lru_cache(maxsize=64)
+def _lasting(cookie: CookieOptions, seconds: int) -> CookieOptions:
+    """Return the attributes with a ``Max-Age``; most sessions of a site have the same."""
+    return replace(cookie, max_age=seconds)

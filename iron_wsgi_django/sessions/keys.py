@@ -7,8 +7,10 @@ django-allauth does for its list of a user's sessions. They get them where all s
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
-from typing import Final, final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
 
 from django.http import parse_cookie
 
@@ -20,38 +22,28 @@ from iron_wsgi.servers.outages import ask
 from iron_wsgi.vaults.codec import Codec
 from iron_wsgi_django import conf
 
-_COOKIES: Final[ContextVar[str | None]] = ContextVar("iron_wsgi_django cookies", default=None)
+REQUEST_COOKIES: Final[ContextVar[str | None]] = ContextVar("iron_wsgi_django cookies", default=None)
+"""The ``Cookie`` header of the request that our middleware answers: an id in it opens nothing."""
 
 
-@final
-class TrustedKeys:
-    """A context in which ``SessionStore(key)`` opens a session of the store by its id.
+@contextmanager
+def trusted_keys() -> Iterator[None]:
+    """Let ``SessionStore(key)`` open sessions of the store by their ids.
 
     ::
 
-        with TrustedKeys():
+        with trusted_keys():
             session = SessionStore(kept_key)
 
     While our middleware answers a request this is so anyway. A program that goes through keys which an
     application has kept asks for it. Never do so where the value of a cookie becomes the key: each id would
     be a password.
     """
-
-    __slots__ = ("_cookies", "_token")
-
-    _token: Token[str | None]
-
-    def __init__(self, cookies: str = "") -> None:
-        """Trust all ids but those in *cookies*, the ``Cookie`` header of the request that is answered."""
-        self._cookies = cookies
-
-    def __enter__(self) -> None:
-        """Begin to trust ids."""
-        self._token = _COOKIES.set(self._cookies)
-
-    def __exit__(self, *_error: object) -> None:
-        """Return to what was trusted before."""
-        _COOKIES.reset(self._token)
+    token = REQUEST_COOKIES.set("")
+    try:
+        yield
+    finally:
+        REQUEST_COOKIES.reset(token)
 
 
 def is_id(key: str) -> bool:
@@ -61,7 +53,7 @@ def is_id(key: str) -> bool:
 
 def opens_by_id(key: str | None) -> bool:
     """Tell whether *key* is an id that may open the session of its record."""
-    cookies = _COOKIES.get()
+    cookies = REQUEST_COOKIES.get()
     if not key or cookies is None or not is_id(key) or not conf.has_own_middleware():
         return False
     return conf.options().storage == "store" and key not in parse_cookie(cookies).values()

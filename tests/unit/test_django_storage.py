@@ -20,7 +20,7 @@ from iron_wsgi.testing import DictJar, FakeClock
 from iron_wsgi_django import conf
 from iron_wsgi_django.backend import SessionStore
 from iron_wsgi_django.middleware import SessionMiddleware
-from iron_wsgi_django.sessions.keys import TrustedKeys
+from iron_wsgi_django.sessions.keys import trusted_keys
 
 from .django_site import NAME, OURS, STOCK, Site, names, put
 from .visitor import payload
@@ -257,7 +257,7 @@ def test_an_id_opens_nothing_outside_of_a_request_unless_it_is_trusted(ours: Sit
     key = key_at(ours)
     with ours.holds():
         assert SessionStore(key).get("user") is None
-        with TrustedKeys():
+        with trusted_keys():
             assert SessionStore(key).get("user") == 7
         assert SessionStore(key).get("user") is None
 
@@ -269,7 +269,7 @@ def test_an_id_opens_nothing_under_djangos_own_middleware(clock: FakeClock, stor
     liar = another(site)
     liar.keep(sid)
     assert liar.finds() == {}
-    with site.holds(), TrustedKeys():
+    with site.holds(), trusted_keys():
         assert SessionStore(sid).get("user") is None
         assert not SessionStore().exists(sid)
 
@@ -278,7 +278,7 @@ def test_an_id_opens_nothing_of_a_session_that_is_in_its_cookie(clock: FakeClock
     site = site_of(clock, OURS, overflow="store", store=store)
     site.visit(put(user=7, notes=LARGE))
     key = key_at(site)
-    with site.holds(), TrustedKeys():
+    with site.holds(), trusted_keys():
         assert SessionStore(key).get("user") is None
 
 
@@ -310,7 +310,7 @@ def test_another_session_is_ended_by_its_key(ours: Site, store: MemoryStore, kin
 def test_the_session_of_an_id_can_be_cycled_and_flushed(ours: Site, store: MemoryStore) -> None:
     ours.visit(put(user=7))
     key = key_at(ours)
-    with ours.holds(), TrustedKeys():
+    with ours.holds(), trusted_keys():
         kept = SessionStore(key)
         kept.cycle_key()
         assert kept.session_key not in (key, None)

@@ -21,8 +21,8 @@ from iron_wsgi.servers.ids import key_of, subject_key_of
 from iron_wsgi.stores import Record
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.times import milliseconds
-from iron_wsgi_django.databases import table
 from iron_wsgi_django.apps import _begin_list
+from iron_wsgi_django.databases import table
 from iron_wsgi_django.databases.revocations import DatabaseRevocations
 from iron_wsgi_django.databases.store import DatabaseStore
 
