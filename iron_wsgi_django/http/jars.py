@@ -46,7 +46,7 @@ class RequestJar:
     def __init__(self, request: HttpRequest) -> None:
         """Read the cookies of *request*."""
         self._header: str = request.META.get("HTTP_COOKIE", "")
-        # Absent until something reads `request.COOKIES`. Then the session's first use parses the header.
+        # None until something reads `request.COOKIES`. The session's first use parses the header then.
         self._cookies: dict[str, str] | None = request.__dict__.get("COOKIES")
         self.is_closed = False
 
