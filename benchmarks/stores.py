@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tests.services.redis import RedisServer
 
 LIMITS: Final = {"read": 1.0, "write": 1.5, "ignore": 0.3}
+THEIRS: Final = "Flask-Session"
 LARGE: Final = 10_000  # octets; more than fits into a cookie
 MIB: Final = 2**20
 MANY: Final = 100_000  # entries, of which the memory of a million is reckoned
@@ -74,9 +75,7 @@ def goals(effort: Effort) -> Iterator[Group]:
     with _redis() as server:
         if isinstance(server, str):
             for title, limit in (*((titles[verb], LIMITS[verb]) for verb in LIMITS), (trips, 0)):
-                line = Line(
-                    what=f"{USUAL:,} octets", ours=None, against="Flask-Session", theirs=None, limit=limit
-                )
+                line = Line(what="", ours=None, against=THEIRS, theirs=None, limit=limit)
                 yield Group(title=title, lines=[line], note=server)
             return
         interfaces = _interfaces(server)
@@ -151,7 +150,7 @@ def _added(interfaces: Interfaces, verb: str, effort: Effort) -> Iterator[Line]:
         yield Line(
             what=f"{size:,} octets",
             ours=seconds["ours"] - seconds["null"],
-            against="Flask-Session",
+            against=THEIRS,
             theirs=seconds["theirs"] - seconds["null"],
             limit=LIMITS[verb] if size == USUAL else None,
         )
@@ -162,9 +161,8 @@ def _untouched_trips(interfaces: Interfaces, server: RedisServer) -> Iterator[Li
     for what, is_permanent, limit in (("as it comes", False, 0), ("permanent", True, None)):
         requests = interfaces.requests("ignore", USUAL, is_permanent=is_permanent)
         with server.client() as client:
-            trips = {name: _asked(client, requests[name])[0] for name in ("ours", "theirs")}
-        ours, theirs = trips["ours"], trips["theirs"]
-        yield Line(what=what, ours=ours, against="Flask-Session", theirs=theirs, kind="number", limit=limit)
+            ours, theirs = (_asked(client, requests[name])[0] for name in ("ours", "theirs"))
+        yield Line(what=what, ours=ours, against=THEIRS, theirs=theirs, kind="number", limit=limit)
 
 
 def _whole(
@@ -182,7 +180,7 @@ def _whole(
                     yield Line(
                         what=f"{verb} {size:,} octets{suffix}",
                         ours=seconds[name],
-                        against="Flask-Session",
+                        against=THEIRS,
                         theirs=seconds["theirs"],
                     )
 
