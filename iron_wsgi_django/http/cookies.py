@@ -28,7 +28,7 @@ def add_to_response(outcome: Outcome, response: HttpResponse) -> None:
 
 def _set(cookie: Cookie, response: HttpResponse) -> None:
     """Set *cookie* where Django sets cookies: others look for it there, and may change it."""
-    morsel = _morsel(cookie.name, cookie.options, is_deletion=cookie.is_deletion).copy()
+    morsel: Any = _morsel(cookie.name, cookie.options, is_deletion=cookie.is_deletion).copy()
     morsel.set(cookie.name, *response.cookies.value_encode(cookie.value))
     if cookie.max_age is not None:
         morsel["max-age"] = cookie.max_age
