@@ -18,6 +18,7 @@ from . import django_project
 django_project.set_up()
 
 SEALS = st.text("abcXYZ019*-_~.", min_size=1)
+MOMENTS = st.integers(0, 2 * 10**12).map(lambda milliseconds: milliseconds / 1000)
 ANY = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
 
 
@@ -36,7 +37,7 @@ def cookies(draw: st.DrawFn) -> Cookie:
     )
     name = draw(st.sampled_from(["sessionid", "session.0", "__Http-session"]))
     max_age = draw(st.none() | st.integers(0, 10**8))
-    expires = draw(st.none() | st.floats(0, 2e9)) if max_age is None else draw(st.floats(0, 2e9))
+    expires = draw(MOMENTS if max_age is not None else st.none() | MOMENTS)
     return Cookie(name=name, value=draw(SEALS | ANY), options=options, max_age=max_age, expires=expires)
 
 
