@@ -34,6 +34,12 @@ def suite(request: pytest.FixtureRequest) -> Suite:
 
 
 # A test of its own, since a test's time is limited, and a suite's too.
+@pytest.mark.parametrize(
+    "suite",
+    {suite.version: suite for suite in DJANGO_SUITES}.values(),
+    ids=lambda suite: suite.version,
+    indirect=True,
+)
 def test_what_a_suite_needs_can_be_had(suite: Suite) -> None:
     python, archive = prepare(suite)
     assert python.path.exists()
