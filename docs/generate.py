@@ -29,7 +29,7 @@ from iron_wsgi.sessions.option_table import OPTIONS, REQUIRED, Option  # noqa: E
 from iron_wsgi.sessions.options import Options  # noqa: E402
 from iron_wsgi_django.conf import ACCEPTED, DEFAULT_SERIALIZER, ELSEWHERE, MIDDLEWARE_ONLY, NAMES  # noqa: E402
 from iron_wsgi_flask import IronSessionInterface  # noqa: E402
-from iron_wsgi_flask.config import KEYS, PREFIX  # noqa: E402
+from iron_wsgi_flask.options import KEYS, PREFIX  # noqa: E402
 from tests.interop import differences  # noqa: E402
 
 CONFIGURATION = """\

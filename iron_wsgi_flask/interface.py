@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import current_app, has_request_context
 from flask import session as current_session
 from flask.sessions import SessionInterface, SessionMixin
 
 from iron_wsgi import CookieOptions, Outcome, Passwords, Sealer, SessionOptions, Unavailable
+from iron_wsgi.cookies.outcome import NOTHING
 from iron_wsgi.errors import opaque
 from iron_wsgi.sessions.events import notices
 from iron_wsgi.wsgi.jars import explain_loss, explain_secure
 
-from .config import AppConfig, attributes_of, check_arguments, serializer_of
+from .config import AppConfig
 from .exchange import FlaskExchange
+from .login import follow_flask_login
+from .options import check_arguments, cookie_attributes, serializer_of
 from .outages import SessionUnavailable, refuse
 from .session import FlaskSession
 
@@ -27,10 +30,15 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
     from werkzeug.datastructures import Headers
 
+    from iron_wsgi.engine.engine import Engine
     from iron_wsgi.seals.passwords import Password
     from iron_wsgi.seals.payload import Serializer
+    from iron_wsgi.sessions.state import State
 
-    from .config import FlaskOptions, SerializerName
+    from .options import FlaskOptions, SerializerName
+
+READ_ONLY: Final = Outcome(vary=True)
+"""What a response must carry whose session was read and not changed."""
 
 
 class IronSessionInterface(SessionInterface):
@@ -49,8 +57,8 @@ class IronSessionInterface(SessionInterface):
     One interface may serve several applications, and any number of threads.
 
     Attributes:
-        serializer: What turns sessions into bytes; further types are taught as in Flask,
-            ``serializer.register(Tag)``. As in Flask it may be set here, or in a subclass.
+        serializer: Turns sessions into bytes and back. May be set here or in a subclass, and learns further
+            types by ``serializer.register(Tag)``, both as in Flask.
     """
 
     serializer: Any = None
@@ -64,7 +72,7 @@ class IronSessionInterface(SessionInterface):
         cookie_options: Mapping[str, Any] | CookieOptions | None = None,
         **options: Unpack[FlaskOptions],
     ) -> None:
-        """Take what wins over the application's configuration.
+        """Take options that win over the application's configuration.
 
         Args:
             password: Any form that `iron_wsgi.Passwords.parse` takes. None: ``IRON_SESSION_PASSWORD``, or
@@ -73,8 +81,8 @@ class IronSessionInterface(SessionInterface):
                 datetimes. ``"json"`` is the strict JSON that JavaScript reads back equal. Or an object with
                 ``dumps`` and ``loads``.
             cookie_options: Attributes that win over ``SESSION_COOKIE_...``.
-            **options: The options, see `iron_wsgi.SessionOptions`. With ``ttl`` cookies outlive the browser
-                by default; ``save_on_error`` is on, as Flask saves.
+            **options: See `iron_wsgi.SessionOptions`. With ``ttl`` cookies outlive the browser by default.
+                ``save_on_error`` is on by default, since Flask saves then.
 
         Raises:
             ConfigError: An option is unusable.
@@ -83,77 +91,79 @@ class IronSessionInterface(SessionInterface):
         if password is not None:
             arguments["password"] = Passwords.parse(password)
         if cookie_options is not None:
-            arguments["cookie_options"] = attributes_of(cookie_options)
+            arguments["cookie_options"] = cookie_attributes(cookie_options)
         check_arguments(arguments)
         if serializer is not None or self.serializer is None:
             self.serializer = serializer_of(serializer)
         self._arguments = arguments
 
-    # Flask's two.
+    # What Flask calls.
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession | None:
-        """Return the request's session, unopened; None if there is no key, as Flask then says."""
+        """Return the request's session, unopened; None if there is no key, of which Flask then tells."""
         if not app.config["SECRET_KEY"] and not self.config(app).has_password:
             return None
         return FlaskSession(FlaskExchange(self, app, request.environ, self.get_cookie_name(app)))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Put what the session asks for on *response*; a 503 in its place where that cannot be written.
+        """Put the session's cookie and headers on *response*; make it a 503 if the session cannot be saved.
 
         Raises:
-            CookieTooLarge: It does not fit; the browser keeps the old cookie.
+            CookieTooLarge: The session does not fit; the browser keeps the old cookie.
             PayloadError: A value cannot be written.
             SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
-            ConfigError: The configuration asks for a cookie that browsers would drop.
+            ConfigError: Browsers would drop the cookie, as it is configured.
         """
         if not isinstance(session, FlaskSession):
             msg = f"an IronSessionInterface saves its own sessions, and this is a {type(session).__name__}"
             raise TypeError(msg)
         exchange = session.exchange
-        # 1. Nothing was done, and nothing came that could be due. A body that is still to come may yet do it.
+        # 1. A session that nobody used, of a visitor without a cookie. A streamed body may still use it.
         if session.is_untouched and not exchange.has_cookie and not response.is_streamed:
             exchange.close()
             return
         try:
             if exchange.is_down:
-                outcome = _without(response)
+                outcome = _without_session(response)
             else:
                 outcome = self._outcome(app, session, response.status_code)
         except Unavailable:
-            outcome = _unsaved(session, response)
+            outcome = _without_save(session, response)
         except Exception:
             # Flask sends the error's page all the same, and that may well show the session.
-            _apply(Outcome(vary=True), response.headers)
+            _apply(READ_ONLY, response.headers)
             raise
         exchange.close()
         if outcome.cookies:
-            self._explain(exchange, outcome)
+            _explain_cookies(exchange, outcome)
         if outcome.vary or outcome.cookies:
             _apply(outcome, response.headers)
         if response.is_streamed:
             if session.state is not None:
-                session.state.modified = False  # it was settled; what is changed from here on comes too late
+                session.state.modified = False  # settled above; a change from here on comes too late
             response.call_on_close(partial(_explain_late_use, session, varies=outcome.vary))
 
     @opaque
     def _outcome(self, app: Flask, session: FlaskSession, status: int) -> Outcome:
-        """Say what the response must carry."""
-        # 2. What the application did. All that follows is ours, and no access.
+        """Return what the response must carry."""
+        # 2. What the application did. Uses from here on are ours and do not count.
         was_accessed, was_changed = session.accessed, session.settle()
-        # 3. What Flask's contract asks for; to know whether a session is permanent it must be opened.
+        # 3. Whether Flask wants the cookie set. A session that is to be set must be opened.
         is_wanted = self.should_set_cookie(app, session)
         if is_wanted and session.state is None:
             len(session)  # opens it
         session.accessed = was_accessed
         state = session.state
+        # 4. A session that stays as it is.
         if state is None or not (was_accessed or is_wanted):
-            return Outcome(vary=was_accessed)
+            return READ_ONLY if was_accessed else NOTHING
         if state.data and not is_wanted and not state.destroyed:
-            return state.saved or Outcome(vary=was_accessed)
+            return state.saved or (READ_ONLY if was_accessed else NOTHING)
+        # 5. A session that is written, renewed or deleted.
         renew = is_wanted and bool(state.data) and not was_changed and not session.is_due
         return session.exchange.outcome(state, status=status, renew=renew)
 
-    # Flask's small methods: the places to override.
+    # Flask's small methods, which may be overridden.
 
     def get_cookie_name(self, app: Flask) -> str:
         """Return the cookie's name: the option ``cookie_name``, or ``SESSION_COOKIE_NAME``."""
@@ -168,33 +178,35 @@ class IronSessionInterface(SessionInterface):
     def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
         """Return when the cookie ends; None for the end of the browser's session.
 
-        The seal of a session that ends with the browser expires after ``PERMANENT_SESSION_LIFETIME`` all the
-        same.
+        Its seal expires after ``PERMANENT_SESSION_LIFETIME`` all the same.
         """
         if not isinstance(session, FlaskSession):
             return super().get_expiration_time(app, session)
         return session.cookie_expires
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Tell whether the session is to be written: changed, due, or permanent where Flask renews those."""
+        """Tell whether to set the cookie: for a change, a renewal, or a permanent session.
+
+        The last only with ``SESSION_REFRESH_EACH_REQUEST``, which is Flask's default.
+        """
         if not isinstance(session, FlaskSession):
             return super().should_set_cookie(app, session)
         if session.modified or session.is_due:
             return True
-        return bool(app.config["SESSION_REFRESH_EACH_REQUEST"]) and session.is_flasks_to_renew()
+        return bool(app.config["SESSION_REFRESH_EACH_REQUEST"]) and session.is_renewed_by_flask()
 
-    # What is offered beside.
+    # What applications call.
 
     def sealer(self, purpose: str, *, once: bool = False) -> Sealer:
         """Return a sealer for *purpose* under the current application's session password.
 
         Args:
             purpose: What the seals are for.
-            once: Whether they are good for one use (`Sealer.consume`), noted in the option ``revocations``.
+            once: Whether each is good for one use (`Sealer.consume`); the option ``revocations`` is needed.
 
         Raises:
             RuntimeError: There is no current application.
-            ConfigError: The application has no password; or no list to note in.
+            ConfigError: The application has no password, or no list of revocations.
         """
         options = self.options(current_app._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
         return options.sealer(purpose, once=once)
@@ -206,26 +218,40 @@ class IronSessionInterface(SessionInterface):
             raise TypeError(msg)
         session.regenerate()
 
-    # What is asked by what belongs to it.
-
     def options(self, app: Flask) -> SessionOptions:
-        """Return *app*'s options as they are now; under the cookie's name that stands in the configuration.
+        """Return *app*'s options as they are now. The cookie's name is that of the configuration.
 
         Raises:
             ConfigError: An option is unusable, or there is no password.
         """
-        cookie_name = IronSessionInterface.get_cookie_name(self, app)
-        return self.config(app).built(cookie_name, self.serializer).engine.options
+        return self.engine(app, IronSessionInterface.get_cookie_name(self, app)).options
+
+    # What an exchange asks. See `iron_wsgi_flask.exchange.CookiePolicy`.
 
     def config(self, app: Flask) -> AppConfig:
-        """Return *app*'s configuration of sessions, made when it is first asked for."""
+        """Return *app*'s session configuration."""
         configs: dict[IronSessionInterface, AppConfig] = app.extensions.setdefault("iron_wsgi", {})
         if self not in configs:
             configs[self] = AppConfig(app, self._arguments)
         return configs[self]
 
+    def engine(self, app: Flask, cookie_name: str) -> Engine:
+        """Return the engine for *app*'s cookie of this name, as *app* is configured now.
+
+        Raises:
+            ConfigError: An option is unusable, or there is no password.
+        """
+        config = self.config(app)
+        if not config.follows_login and hasattr(app, "login_manager"):
+            config.follows_login = follow_flask_login(app)
+        return config.engine(cookie_name, self.serializer)
+
+    def expiration_time(self, app: Flask, exchange: FlaskExchange, state: State) -> datetime | None:
+        """Return what `get_expiration_time` says of a session in this *state*."""
+        return self.get_expiration_time(app, FlaskSession.of_state(exchange, state))
+
     def cookie_options(self, app: Flask, cookie_name: str) -> CookieOptions:
-        """Return the cookie's attributes: ``cookie_options``, and what Flask's small methods say.
+        """Return the cookie's attributes: what Flask's small methods and ``cookie_options`` say.
 
         Raises:
             ConfigError: Browsers would drop such a cookie.
@@ -243,57 +269,51 @@ class IronSessionInterface(SessionInterface):
         }
         return self.config(app).cookie_options(cookie_name, attributes)
 
-    def _explain(self, exchange: FlaskExchange, outcome: Outcome) -> None:
-        """Log, once per application, why browsers may not keep, or may give away, this cookie."""
-        explain_secure(exchange.environ, outcome)
-        app = exchange.app
-        is_open = any(not cookie.options.secure for cookie in outcome.cookies)
-        if is_open and not app.debug and not app.testing:
-            notices.say(
-                f"no Secure in {app.name} {id(app):x}",
-                exchange.cookie_name,
-                "it is not Secure, so browsers send it over plain http, where it can be copied; "
-                "set SESSION_COOKIE_SECURE = True",
-            )
 
-
-def _without(response: Response) -> Outcome:
-    """Return what a response must carry whose application knows that the session cannot be had."""
-    if response.status_code == 500:  # an error's page, or what runs after it, was the first to ask
+def _without_session(response: Response) -> Outcome:
+    """Return what a response must carry whose session could not be opened."""
+    if response.status_code == 500:  # the view did not ask for the session; the error's page was the first
         refuse(response)
-    return Outcome(vary=True)
+    return READ_ONLY
 
 
-def _unsaved(session: FlaskSession, response: Response) -> Outcome:
+def _without_save(session: FlaskSession, response: Response) -> Outcome:
     """Return what a response must carry whose session could not be written; make it a 503.
 
     Raises:
-        SessionUnavailable: No visitor is told: the session is not the request's, but a test's.
+        SessionUnavailable: The session is a test's (``session_transaction``), which gets no response.
     """
     was_accessed = session.accessed
     if not has_request_context() or current_session._get_current_object() is not session:  # type: ignore[attr-defined]  # noqa: SLF001
         raise SessionUnavailable
-    session.accessed = was_accessed  # what was asked just now was no access
-    # Where it was only to be renewed, and nobody used it, the response is good without.
+    session.accessed = was_accessed  # the question above does not count
+    # Without a mere renewal of a session that nobody used the response is good.
     if was_accessed and session.state is not None and response.status_code != 503:
         refuse(response)
-    return Outcome(vary=was_accessed)
+    return READ_ONLY if was_accessed else NOTHING
 
 
 def _apply(outcome: Outcome, headers: Headers) -> None:
-    """Put *outcome* on a response. Mostly something is only added, which is cheaper than setting all anew."""
-    before = list(headers)
-    after = outcome.added_to(before)
-    kept = len(before) if after[: len(before)] == before else 0
-    if not kept:
-        headers.clear()
-    for name, value in after[kept:]:
-        headers.add(name, value)
+    """Put *outcome* on a response."""
+    headers[:] = outcome.added_to(list(headers))
 
 
 def _is_sent(flag: object) -> bool:
     """Tell whether Werkzeug, by which Flask sets cookies, would send such an attribute: even for 0."""
     return flag is not None and flag is not False
+
+
+def _explain_cookies(exchange: FlaskExchange, outcome: Outcome) -> None:
+    """Log, once per application, that browsers drop a cookie, or that it can be copied on its way."""
+    explain_secure(exchange.environ, outcome)
+    app = exchange.app
+    if not app.debug and not app.testing and not all(cookie.options.secure for cookie in outcome.cookies):
+        notices.say(
+            f"no Secure in {app.name} {id(app):x}",
+            exchange.cookie_name,
+            "it is not Secure, so browsers send it over plain http, where it can be copied; "
+            "set SESSION_COOKIE_SECURE = True",
+        )
 
 
 def _explain_late_use(session: FlaskSession, *, varies: bool) -> None:

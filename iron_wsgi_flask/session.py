@@ -1,4 +1,4 @@
-"""The session of one request, as Flask expects it."""
+"""The session of one request to a Flask application."""
 
 from __future__ import annotations
 
@@ -11,32 +11,30 @@ from iron_wsgi import Session, SessionDestroyed
 from iron_wsgi.errors import opaque
 from iron_wsgi.times import FOREVER
 
+from .config import PERMANENT_KEY
+from .exchange import FlaskExchange
 from .outages import SessionUnavailable
 
 if TYPE_CHECKING:
     from iron_wsgi.sessions.state import State
 
-    from .exchange import FlaskExchange
-
-PERMANENT_KEY: Final = "_permanent"
-"""The member of the data that holds `FlaskSession.permanent`, as in Flask's own session."""
-
 REMEMBER: Final = "_remember"
-"""Flask-Login's note to itself, until the end of the request: what is to become of its remember cookie."""
+"""The key under which Flask-Login notes, until the end of the request, what its remember cookie needs."""
 
 FLASK_LOGIN_KEYS: Final = frozenset({REMEMBER, "_remember_seconds", "_user_id", "_fresh", "_id"})
-"""All that Flask-Login may write while it signs out: it loads the user first, from the remember cookie."""
+"""The keys that Flask-Login may write while it signs out: it loads the user first, by the remember cookie."""
 
 
 class FlaskSession(Session, SessionMixin):
-    """What ``flask.session`` is: all of `iron_wsgi.Session`, and what Flask expects beside."""
+    """The session behind ``flask.session``: an `iron_wsgi.Session` with what Flask expects of one."""
 
+    _exchange: FlaskExchange
     _is_asked_for = False
     _was_modified = False
 
     @classmethod
-    def opened(cls, exchange: FlaskExchange, state: State) -> FlaskSession:
-        """Return the session of *exchange* that was opened before, in the *state* it is in."""
+    def of_state(cls, exchange: FlaskExchange, state: State) -> FlaskSession:
+        """Return the session of *exchange* whose state is *state*."""
         session = cls(exchange)
         object.__setattr__(session, "_state", state)
         object.__setattr__(session, "_exposed", set() if state.exposed is None else state.exposed)
@@ -44,17 +42,17 @@ class FlaskSession(Session, SessionMixin):
 
     @property
     def exchange(self) -> FlaskExchange:
-        """What the interface commits through."""
-        return self._exchange  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+        """The session's cookie in this request."""
+        return self._exchange
 
     # What Flask expects.
 
     @property
     def permanent(self) -> bool:
-        """What was set, else False. The cookie of such a session outlives the browser, and Flask renews it.
+        """Whether the cookie outlives the browser and Flask renews it with each response; False by default.
 
-        Kept in the session under ``_permanent``, as Flask keeps it. Where a ``ttl`` was chosen the cookie
-        outlives the browser unless this was set to False.
+        Kept in the data under ``_permanent``, as Flask keeps it. With the option ``ttl`` the cookie outlives
+        the browser unless this was set to False.
         """
         return bool(self._open().data.get(PERMANENT_KEY))
 
@@ -69,21 +67,18 @@ class FlaskSession(Session, SessionMixin):
 
     @property
     def accessed(self) -> bool:
-        """Whether anything was read or written so far, or Flask says that a view asked for the session.
-
-        Flask 3.1.3 and later set it when the proxy ``session`` is used, though nothing may have been read.
-        """
+        """Whether the session was read or written, or, by Flask 3.1.3 and later, as much as named."""
         return self._is_asked_for or (self._state is not None and self._state.accessed)
 
     @accessed.setter
     def accessed(self, value: bool) -> None:
-        object.__setattr__(self, "_is_asked_for", value)
+        self.__dict__["_is_asked_for"] = value  # Flask sets it at each use of its proxy, so this must be fast
         if self._state is not None:
             self._state.accessed = value
 
     @property
     def modified(self) -> bool:
-        """Whether the session would be written, nested changes included, or was when the request ended."""
+        """Whether the session was changed, nested changes included; still known after the request."""
         return self._was_modified or super().modified
 
     @modified.setter
@@ -95,35 +90,32 @@ class FlaskSession(Session, SessionMixin):
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nobody used the session, or as much as asked for it."""
+        """Whether nobody has used or named the session."""
         return self._state is None and not self._is_asked_for
 
     @property
     def cookie_expires(self) -> datetime | None:
-        """When the cookie ends, as things are: with the seal; None for the end of the browser's session."""
+        """When the cookie ends: with its seal, or, for None, with the browser's session."""
         state = self._open()
-        is_lasting = bool(state.data.get(PERMANENT_KEY, self.exchange.built.is_lasting))
-        if not is_lasting and "ttl" not in state.meta and "exp" not in state.meta:
+        outlives_browser = bool(state.data.get(PERMANENT_KEY, self._exchange.config.has_ttl))
+        if not outlives_browser and "ttl" not in state.meta and "exp" not in state.meta:
             return None
-        end = self.exchange.engine.expiry(state)
+        end = self._exchange.engine.expiry(state)
         if end is None:
-            end = self.exchange.now() + FOREVER
+            end = self._exchange.now() + FOREVER
         return datetime.fromtimestamp(end, timezone.utc)
 
-    def is_flasks_to_renew(self) -> bool:
-        """Tell what `permanent` tells, without opening a session whose very cookies were opened before."""
-        if self._state is not None:
-            return self.permanent
-        exchange = self.exchange
-        if exchange.is_known_to_be_left():
+    def is_renewed_by_flask(self) -> bool:
+        """Tell whether the session is permanent, so that Flask renews it with each response.
+
+        For an untouched session the cookie must say so: its store is not asked.
+        """
+        if self.is_untouched and not self._exchange.has_permanent_cookie():
             return False
-        is_permanent = self.permanent
-        if not is_permanent and not self.is_new:
-            exchange.note_that_flask_leaves_it()
-        return is_permanent
+        return self.permanent
 
     def settle(self) -> bool:
-        """Say for the last time whether the session was changed, at the end of the request."""
+        """Return whether the session was changed. Later changes count no more: the request has ended."""
         if self._state is None or self._state.destroyed:
             return False
         changed = self._state.settle()
@@ -133,16 +125,16 @@ class FlaskSession(Session, SessionMixin):
 
     @property
     def is_due(self) -> bool:
-        """Whether the session is to be renewed though nothing changed, as for ``refresh_after``."""
-        return self._state is not None and self.exchange.engine.is_due(self._state)
+        """Whether the session must be renewed though nothing changed, by ``refresh_after`` for instance."""
+        return self._state is not None and self._exchange.engine.is_due(self._state)
 
-    # Outages. See `FlaskExchange.open`.
+    # Outages: see `FlaskExchange.open`.
 
     def _open_alive(self) -> State:
         try:
             return super()._open_alive()
         except SessionDestroyed:
-            if self.exchange.is_down:
+            if self._exchange.is_down:
                 raise SessionUnavailable from None
             raise
 
@@ -151,13 +143,13 @@ class FlaskSession(Session, SessionMixin):
         try:
             return super().__contains__(key)
         except SessionUnavailable:
-            # Flask-Login looks for its note after every response, also one that does without the session.
+            # Flask-Login looks for its note after each response, even one that was sent without a session.
             if key == REMEMBER:
                 return False
             raise
 
-    # Signing out. Whatever is cleared, Flask-Login's note to end its remember cookie must stay until it is
-    # read, or the visitor is back at the next request. Nothing of a destroyed session is ever written.
+    # Signing out. Flask-Login's note to end its remember cookie survives any clearing until Flask-Login reads
+    # it; else the visitor is back at the next request. Nothing of a destroyed session is ever written.
 
     @opaque
     def destroy(self) -> None:
@@ -200,7 +192,7 @@ class FlaskSession(Session, SessionMixin):
     if not TYPE_CHECKING:
 
         def __setattr__(self, name: str, value: object) -> None:
-            """Set what Flask sets; for all else say how values are written."""
+            """Set what Flask sets. For any other name say how values are written."""
             if name in ("accessed", "permanent"):
                 object.__setattr__(self, name, value)
             else:

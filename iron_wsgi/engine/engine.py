@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
 from iron_wsgi.cookies.candidates import candidates
@@ -81,6 +82,17 @@ class Engine:
         best, *best.duplicates = opened
         best.received_names = received.received_names
         return best
+
+    def peek(self, jar: CookieJar) -> State:
+        """Return what the visitor's cookies tell by themselves: no server is asked, nothing is reported.
+
+        A new session's state if they tell nothing. It is not to be committed.
+        """
+        found: list[State] = []
+        for value in candidates(jar, self.options.cookie_name, self._chunk_names).values:
+            with suppress(Refused):
+                found.append(self._vault.peek(value))
+        return max(found, key=end_of, default=State())
 
     def commit(
         self,

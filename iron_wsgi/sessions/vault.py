@@ -21,6 +21,14 @@ class Vault(Protocol):
         """
         ...
 
+    def peek(self, value: str, /) -> State:
+        """Return what *value* tells by itself: no server is asked. A new session's state if that is nothing.
+
+        Raises:
+            Refused: It cannot be trusted.
+        """
+        ...
+
     def dump(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
         """Write *state*, and return the value that stands for it.
 

@@ -162,6 +162,11 @@ class IdVault:
         state.subject = options.subject_of(data)
         return state
 
+    def peek(self, value: str) -> State:
+        """Return a new session's state: an id tells nothing. See `Vault.peek`."""
+        del value
+        return State()
+
     def _sid(self, value: str) -> str:
         """Return the id in a cookie's value; raise Refused if it is none."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 from urllib.parse import unquote
 
@@ -31,13 +31,23 @@ class SealVault:
     ``_iron`` beside the data holds the stamps, where a feature needs any.
     """
 
-    __slots__ = ("_codec", "_has_met_list", "_must_end", "_options", "_readers", "_rechecks", "_records")
+    __slots__ = (
+        "_codec",
+        "_has_met_list",
+        "_must_end",
+        "_options",
+        "_readers",
+        "_rechecks",
+        "_records",
+        "_reference_keys",
+    )
 
     def __init__(
         self,
         options: SessionOptions,
         *,
         readers: Mapping[str, Reader] | None = None,
+        reference_keys: Sequence[str] = (),
         rechecks: bool = False,
     ) -> None:
         """Seal and unseal under *options*.
@@ -45,6 +55,8 @@ class SealVault:
         Args:
             options: The options.
             readers: What can read older cookies, by the names that the option ``accept`` may enable.
+            reference_keys: Keys of the data that a reference to a store carries too, so that `peek` finds
+                them.
             rechecks: Whether the list of revocations is asked again when a session that came is written, so
                 that one which was revoked meanwhile is `Ended`. Without it a seal goes out that nobody will
                 accept.
@@ -54,6 +66,7 @@ class SealVault:
         """
         self._options = options
         self._readers = Readers(options.accept, readers or {})
+        self._reference_keys = reference_keys
         self._rechecks = rechecks
         self._has_met_list = options.revocations is None
         # Sessions that never end are accepted only where sessions never end.
@@ -65,6 +78,23 @@ class SealVault:
 
     def load(self, value: str) -> State:
         """Open a seal and decide whether it is a session. See `Vault.load`."""
+        # 1. to 6. What needs no server.
+        state = self.peek(value)
+        # 7. The record that the seal refers to. Only what is authentic comes this far.
+        if "ref" in state.meta:
+            self._fetch(state)
+        elif self._options.storage == "store":
+            state.is_outdated = True  # it moves into the store
+        # 8. The list of revocations.
+        if not state.mac and self._options.revocations is not None:
+            # An older cookie: not the session's own id, which nobody may be able to reckon, or to share.
+            state.meta["was"] = id_of(state, self._codec)
+        refuse_revoked(state, self._options)
+        self._note_subject(state)
+        return state
+
+    def peek(self, value: str) -> State:
+        """Open a seal, and ask no server. See `Vault.peek`."""
         options = self._options
         at = now(options.clock)
 
@@ -115,16 +145,6 @@ class SealVault:
         # 6. The absolute timeout, for seals made before it was set, or made in Node.
         if self._is_too_old(state, at):
             raise Refused("too-old", password_id=fields.password_id)
-
-        # 7. The record that the seal refers to. Only what is authentic comes this far.
-        if "ref" in meta:
-            self._fetch(state)
-        elif options.storage == "store":
-            state.is_outdated = True  # it moves into the store
-
-        # 8. The list of revocations.
-        refuse_revoked(state, options)
-        self._note_subject(state)
         return state
 
     def _note_subject(self, state: State) -> None:
@@ -136,7 +156,8 @@ class SealVault:
         return self._options.is_timed and "iat" not in meta
 
     def _fetch(self, state: State) -> None:
-        if state.data:
+        carried = self._carried(state.data)
+        if carried != state.data:
             notices.say(
                 "beside a reference",
                 self._options.cookie_name,
@@ -146,17 +167,17 @@ class SealVault:
         if self._records is None:
             raise Refused("lost")
         self._records.open(state, state.meta["ref"])
+        state.is_outdated |= carried != self._carried(state.data)
+
+    def _carried(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return what a reference carries of *data*."""
+        return {key: data[key] for key in self._reference_keys if key in data}
 
     def _older(self, value: str, at: float) -> State:
         """Return the session of an older cookie, to be written back as a seal."""
         state = self._readers.read(value, at=at)
         if self._is_too_old(state, at):
             raise Refused("too-old")
-        if self._options.revocations is not None:
-            # Not the session's own id, which nobody may be able to reckon, or to share.
-            state.meta["was"] = id_of(state, self._codec)
-            refuse_revoked(state, self._options)
-        self._note_subject(state)
         return state
 
     def _is_too_old(self, state: State, at: float) -> bool:
@@ -202,7 +223,7 @@ class SealVault:
         # 4. In the store.
         assert self._records is not None  # noqa: S101 - SessionOptions sees to it
         self._records.write(state, expires_at=expires_at)
-        return self._seal(self._reference(state.meta), expires_at)
+        return self._seal(self._reference(state.data, state.meta), expires_at)
 
     def preview(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
         """Return a value as long as `dump` would return. See `Vault.preview`."""
@@ -215,7 +236,7 @@ class SealVault:
             value = self._seal(self._codec.encode(state.data, duplicate.meta), expires_at)
             if self._options.overflow != "store" or _fits(value, cookie):
                 return value
-        return self._seal(self._reference({**duplicate.meta, "ref": ref}), expires_at)
+        return self._seal(self._reference(state.data, {**duplicate.meta, "ref": ref}), expires_at)
 
     def settle(self, state: State) -> None:
         """Let go of the record of a session that is in its cookie again. See `Vault.settle`."""
@@ -265,8 +286,9 @@ class SealVault:
                 state.meta.pop("iat", None)
         self._has_met_list = True
 
-    def _reference(self, meta: dict[str, Any]) -> bytes:
-        return self._codec.encode({}, {name: meta[name] for name in ("sid", "iat", "ref")})
+    def _reference(self, data: dict[str, Any], meta: dict[str, Any]) -> bytes:
+        stamps = {name: meta[name] for name in ("sid", "iat", "ref")}
+        return self._codec.encode(self._carried(data), stamps)
 
     def _seal(self, plaintext: bytes, expires_at: float | None) -> str:
         options = self._options

@@ -104,7 +104,7 @@ def test_no_object_of_ours_shows_a_secret() -> None:
         interface = place.app.session_interface
         assert isinstance(interface, IronSessionInterface)
         config = interface.config(place.app)
-        engine = config.built("session", interface.serializer).engine
+        engine = interface.engine(place.app, "session")
         for thing in (interface, config, engine, engine.options, current, current.state, current.exchange):
             look(f"{thing!r} {thing}", place)
         look(repr(interface.sealer("link")), place)

@@ -38,6 +38,9 @@ class Ledger:
             is_new=False,
         )
 
+    def peek(self, value: str, /) -> State:
+        raise NotImplementedError
+
     def dump(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
         del expires_at, cookie
         self._tell("dump", state.sid)

@@ -27,7 +27,8 @@ from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
 from iron_wsgi.vaults.seal_vault import SealVault
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
-from iron_wsgi_flask.config import MANY, MANY_HEADERS, NAMES
+from iron_wsgi_flask.config import MAX_ENGINES, MAX_KNOWN, KnownCookies
+from iron_wsgi_flask.options import NAMES
 
 from .flask_site import ERRORS, Site, line, lines, look_away, put
 from .visitor import NEWER, NOW, OTHER, PASSWORD, attributes, ends_at, payload, sealed
@@ -580,37 +581,35 @@ def test_each_request_may_have_a_cookie_of_its_own_name(place: Site) -> None:
 
 
 def test_any_number_of_names_needs_only_so_many_engines(place: Site) -> None:
-    for number in range(3 * MANY):
+    for number in range(3 * MAX_ENGINES):
         place.visit(put(user=number), path=f"/?site={number}")
     interface = place.app.session_interface
     assert isinstance(interface, ByRequest)
-    assert 0 < len(interface.config(place.app)._built) <= MANY
+    config = interface.config(place.app)
+    assert 0 < len(config._engines) <= MAX_ENGINES
+    assert 0 < len(config._cookie_options) <= MAX_ENGINES
     assert place.visit(lambda current: str(current["user"]), path="/?site=0").text == "0"
 
 
-def test_only_so_many_cookies_are_remembered_to_end_with_the_browser() -> None:
-    site = Site()
-    interface = site.app.session_interface
-    assert isinstance(interface, IronSessionInterface)
-    config = interface.config(site.app)
-    for number in range(MANY_HEADERS + 5):
-        config.note_that_flask_leaves("session", f"session={number}")
-    assert 0 < len(config._left) <= MANY_HEADERS
-    assert config.is_known_to_be_left("session", f"session={number}")
-    assert not config.is_known_to_be_left("other", f"session={number}")
+def test_only_so_many_cookies_are_known_at_a_time() -> None:
+    known = KnownCookies()
+    for number in range(MAX_KNOWN + 5):
+        known.add(("session", f"session={number}"))
+    assert 0 < len(known._hashes) <= MAX_KNOWN
+    assert ("session", f"session={number}") in known
+    assert ("other", f"session={number}") not in known
 
 
 def test_an_engine_serves_until_the_configuration_changes() -> None:
     site = Site()
     interface = site.app.session_interface
     assert isinstance(interface, IronSessionInterface)
-    config = interface.config(site.app)
-    engine = config.built("session", interface.serializer).engine
+    engine = interface.engine(site.app, "session")
     site.visit(put(user=7))
     site.app.config["SESSION_COOKIE_PATH"] = "/x"
-    assert config.built("session", interface.serializer).engine is engine
+    assert interface.engine(site.app, "session") is engine
     site.app.config["IRON_SESSION_TTL"] = 60
-    assert config.built("session", interface.serializer).engine is not engine
+    assert interface.engine(site.app, "session") is not engine
 
 
 def test_secure_and_path_may_depend_on_the_request(place: Site) -> None:

@@ -334,7 +334,7 @@ def test_the_absolute_timeout_counts_from_when_flask_signed(clock: FakeClock) ->
 def payload_of(place: Site) -> dict[str, Any]:
     interface = place.app.session_interface
     assert isinstance(interface, IronSessionInterface)
-    engine = interface.config(place.app).built("session", interface.serializer).engine
+    engine = interface.engine(place.app, "session")
     found: dict[str, Any] = payload(place.value, engine.options.password.sealing)
     return found
 

@@ -10,13 +10,14 @@ import pytest
 from flask import flash, get_flashed_messages
 from markupsafe import Markup
 
-from iron_wsgi import SessionConflict
+from iron_wsgi import IdVault, SessionConflict
 from iron_wsgi.stores import MemoryStore
 from iron_wsgi.testing import FakeClock
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
 
 from .flask_site import ERRORS, Site, line, lines, put
 from .shaky import ShakyList, ShakyStore
+from .test_idvault import Shelf
 from .visitor import PASSWORD, payload
 
 LARGE: Final = "x" * 6000
@@ -171,29 +172,96 @@ def test_sessions_move_into_the_store_when_the_application_starts_to_use_one() -
 # Sessions that nobody uses.
 
 
+DAY: Final = 86_400
+
+
 def make_permanent(current: FlaskSession) -> None:
     current.permanent = True
 
 
-@pytest.mark.parametrize("options", [{"storage": "store"}, {"overflow": "store"}])
-def test_a_session_that_became_permanent_behind_the_same_cookie_is_renewed(options: dict[str, Any]) -> None:
-    shop = Shop(**options)
+def asks(shop: Shop) -> list[str]:
+    """What an untouched request asks of the store and the list."""
+    shop.store.calls.clear()
+    shop.revocations.calls.clear()
+    shop.visit()
+    return shop.store.calls + shop.revocations.calls
+
+
+def test_no_store_is_asked_about_an_untouched_session_that_ends_with_the_browser(shop: Shop) -> None:
+    shop.visit(put(cart=LARGE))
+    former = shop.value
+    assert asks(shop) == asks(shop) == []
+    shop.store.calls.clear()
+    another = Site(shop.app.session_interface)  # as another process, which has not seen the cookie
+    assert lines(another.send(f"session={former}")) == []
+    assert shop.store.calls == []
+
+
+def test_no_list_is_asked_about_an_untouched_session_that_ends_with_the_browser() -> None:
+    shop = Shop(has_list=True)
+    shop.visit(put(user=7))
+    assert asks(shop) == asks(shop) == []
+    assert shop.visit(lambda current: str(current["user"])).text == "7"
+    assert shop.revocations.calls == ["is_revoked"]
+
+
+def test_an_untouched_permanent_session_is_renewed_in_its_cookie_and_in_the_store(shop: Shop) -> None:
+    shop.visit(put(cart=LARGE, _permanent=True))
+    assert payload(shop.value)["_permanent"] is True
+    for _ in range(3):
+        shop.clock.advance(20 * DAY)
+        former = shop.value
+        assert asks(shop) == ["load", "touch"]
+        assert shop.value != former
+    assert shop.finds() == {"cart": LARGE, "_permanent": True}
+
+
+def test_an_untouched_permanent_session_with_a_list_is_renewed_unless_it_was_revoked() -> None:
+    shop = Shop(has_list=True)
+    shop.visit(put(user=7, _permanent=True))
+    assert asks(shop) == ["is_revoked"]
+    kept = shop.value
+    shop.visit(FlaskSession.destroy)
+    shop.revocations.calls.clear()
+    assert lines(shop.send(f"session={kept}")) == []
+    assert shop.revocations.calls == ["is_revoked"]
+
+
+def test_an_untouched_permanent_session_whose_record_is_gone_is_not_renewed(shop: Shop) -> None:
+    shop.visit(put(cart=LARGE, _permanent=True))
+    kept = shop.value
+    shop.visit(FlaskSession.destroy)
+    answer = shop.send(f"session={kept}")
+    assert lines(answer) == []
+    assert "Vary" not in answer.headers
+
+
+def test_a_cookie_of_before_the_session_became_permanent_is_renewed_once_the_session_is_used(
+    shop: Shop,
+) -> None:
     shop.visit(put(cart=LARGE))
     former = shop.value
     assert lines(shop.send(f"session={former}")) == []
     shop.send(f"session={former}", make_permanent)
-    assert "Expires=" in line(shop.send(f"session={former}"))
+    assert lines(shop.send(f"session={former}")) == []
+    shop.app.config["SESSION_REFRESH_EACH_REQUEST"] = False
+    assert "Expires=" in line(shop.send(f"session={former}", len))
 
 
-def test_the_list_is_asked_once_about_an_unused_session_that_ends_with_the_browser() -> None:
-    shop = Shop(has_list=True)
-    shop.visit(put(user=7))
-    shop.revocations.calls.clear()
-    for _ in range(3):
-        assert lines(shop.visit()) == []
-    assert shop.revocations.calls == ["is_revoked"]
-    assert shop.visit(lambda current: str(current["user"])).text == "7"
-    assert shop.revocations.calls == ["is_revoked", "is_revoked"]
+def test_a_cookie_of_before_the_session_ceased_to_be_permanent_renews_nothing(shop: Shop) -> None:
+    shop.visit(put(cart=LARGE, _permanent=True))
+    former = shop.value
+    shop.send(f"session={former}", put(_permanent=False))
+    assert lines(shop.send(f"session={former}")) == []
+
+
+def test_sessions_of_an_id_vault_are_renewed_by_use_alone() -> None:
+    clock = FakeClock()
+    vault = IdVault(Shelf(clock), sign="x" * 32, records="next-session")
+    shop = Site(IronSessionInterface(PASSWORD, vault=vault, clock=clock, serializer="json"))
+    shop.visit(put(user=7, _permanent=True))
+    assert lines(shop.visit()) == []
+    assert "Expires=" in line(shop.visit(len))
 
 
 @pytest.mark.parametrize("has_list", [False, True])
