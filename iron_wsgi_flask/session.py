@@ -28,7 +28,7 @@ FLASK_LOGIN_KEYS: Final = frozenset({REMEMBER, "_remember_seconds", "_user_id", 
 class FlaskSession(Session, SessionMixin):
     """The session behind ``flask.session``: an `iron_wsgi.Session` with what Flask expects of one."""
 
-    _exchange: FlaskExchange
+    _exchange: FlaskExchange  # pyright: ignore[reportIncompatibleVariableOverride]
     _is_asked_for = False
     _was_modified = False
 
@@ -79,7 +79,8 @@ class FlaskSession(Session, SessionMixin):
     @property
     def modified(self) -> bool:
         """Whether the session was changed, nested changes included; still known after the request."""
-        return self._was_modified or super().modified
+        state = self._state
+        return self._was_modified or (state is not None and not state.destroyed and state.is_changed())
 
     @modified.setter
     def modified(self, value: bool) -> None:
@@ -116,9 +117,10 @@ class FlaskSession(Session, SessionMixin):
 
     def settle(self) -> bool:
         """Return whether the session was changed. Later changes count no more: the request has ended."""
-        if self._state is None or self._state.destroyed:
+        state = self._state
+        if state is None or state.destroyed:
             return False
-        changed = self._state.settle()
+        changed = state.settle()
         if changed:
             object.__setattr__(self, "_was_modified", True)
         return changed
