@@ -26,11 +26,11 @@ from .interface import IronSessionInterface
 
 T = TypeVar("T")
 
-MOMENTS: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z")
-HANDLE: Final = 12
-"""Digits of a session's key in the store that are shown; by them it can be ended."""
+DATE_FORMATS: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z")
+HANDLE_LENGTH: Final = 12
+"""Digits of a session's key in the store that are shown. With them a session can be ended."""
 
-NO_LIST: Final = "this application keeps no list of revocations: set IRON_SESSION_REVOCATIONS"
+NO_REVOCATIONS: Final = "this application keeps no list of revocations: set IRON_SESSION_REVOCATIONS"
 
 iron = AppGroup("iron", help="Session passwords, cookies, stores and revocations.")
 
@@ -51,7 +51,7 @@ def keygen(*, env: bool) -> None:
 @click.option("--purpose", help="What the seal is for, as in interface.sealer(purpose).")
 @click.pass_context
 def inspect_cookie(context: click.Context, cookie: tuple[str, ...], purpose: str | None) -> None:
-    """Show what a cookie proves under this application's passwords, and what it holds.
+    """Open a cookie under this application's passwords, and show what it holds.
 
     COOKIE is a value, name=value or a whole header, as copied from a browser; without it standard input.
     Exit codes: 0 done, 1 a seal could not be opened, 2 wrong use.
@@ -75,7 +75,7 @@ def inspect_cookie(context: click.Context, cookie: tuple[str, ...], purpose: str
 @click.option(
     "--before",
     metavar="MOMENT",
-    type=click.DateTime(MOMENTS),
+    type=click.DateTime(DATE_FORMATS),
     help="Only what began before: 2026-11-21, 2026-11-21T10:00:00, 2026-11-21T10:00:00+01:00; else UTC.",
 )
 def revoke(*, subject: str | None, sid: str | None, is_for_all: bool, before: datetime | None) -> None:
@@ -84,9 +84,9 @@ def revoke(*, subject: str | None, sid: str | None, is_for_all: bool, before: da
     Exit codes: 0 done, 1 the store or the list of revocations does not answer, 2 wrong use.
     """
     if (subject is not None) + (sid is not None) + is_for_all != 1:
-        _misuse("give one of --subject, --sid and --all")
+        _usage_error("give one of --subject, --sid and --all")
     if before is not None and sid is not None:
-        _misuse("--before goes with --subject and --all")
+        _usage_error("--before goes with --subject and --all")
     options = _options()
     if sid is not None:
         _revoke_one(options, sid)
@@ -95,10 +95,10 @@ def revoke(*, subject: str | None, sid: str | None, is_for_all: bool, before: da
     at = now(options.clock)
     moment = at if before is None else epoch(before)
     if moment > at:
-        _misuse("--before is in the future: sessions that are yet to begin would be over")
+        _usage_error("--before is in the future: sessions that are yet to begin would be over")
     _revoke_many(options, subject, moment)
     whose = "All sessions" if subject is None else f"The sessions of {subject}"
-    click.echo(f"{whose} that began before {_shown(moment)} are over.")
+    click.echo(f"{whose} that began before {_formatted(moment)} are over.")
 
 
 @iron.command()
@@ -111,9 +111,11 @@ def sessions(*, subject: str, end: str | None) -> None:
     """
     store = _store(_options())
     if store is None:
-        _misuse("this application has no store: set IRON_SESSION_STORE. What is in cookies is listed nowhere")
+        _usage_error(
+            "this application has no store: set IRON_SESSION_STORE. What is in cookies is listed nowhere"
+        )
     if end == "":
-        _misuse("--end needs a handle, as this command lists them")
+        _usage_error("--end needs a handle, as this command lists them")
     found = _ask_store(lambda: store.sessions_of(subject))
     if end is not None:
         ended = [session for session in found if session.key.startswith(end)]
@@ -123,23 +125,25 @@ def sessions(*, subject: str, end: str | None) -> None:
         _ask_store(lambda: store.delete(ended[0].key))
         click.echo("The session is over.")
         return
-    row = f"{{:{HANDLE}}}  {{:20}}  {{:20}}  {{}}".format
+    row = f"{{:{HANDLE_LENGTH}}}  {{:20}}  {{:20}}  {{}}".format
     click.echo(row("handle", "began", "last written", "expires") if found else "There are none.")
     for one in found:
-        expires = "never" if one.expires_at is None else _shown(one.expires_at)
-        click.echo(row(one.key[:HANDLE], _shown(one.created_at), _shown(one.written_at), expires))
+        expires = "never" if one.expires_at is None else _formatted(one.expires_at)
+        click.echo(
+            row(one.key[:HANDLE_LENGTH], _formatted(one.created_at), _formatted(one.written_at), expires)
+        )
 
 
 @iron.command()
 def cleanup() -> None:
-    """Remove what has expired from the store and from the list of revocations.
+    """Remove expired entries from the store and from the list of revocations.
 
     Exit codes: 0 done, 1 one of them does not answer, 2 wrong use.
     """
     options = _options()
     store, revocations = _store(options), _revocations(options)
     if store is None and revocations is None:
-        _misuse("there is nothing to clean: this application has no store and no list of revocations")
+        _usage_error("there is nothing to clean: this application has no store and no list of revocations")
     if store is not None:
         click.echo(f"The store: {_ask_store(store.sweep)} removed.")
     if revocations is not None:
@@ -151,18 +155,18 @@ def _revoke_one(options: SessionOptions, sid: str) -> None:
     if revocations is not None and type(revocations).revoke is not Revocations.revoke:
         _ask_list(lambda: revocations.revoke(sid))
     elif options.storage != "store":
-        _misuse(NO_LIST if revocations is None else _own_way(revocations))
-    if store is not None:  # a session that is kept there is over when its record is gone
+        _usage_error(NO_REVOCATIONS if revocations is None else _unsupported(revocations))
+    if store is not None:  # a session in the store is over when its record is gone
         _ask_store(lambda: store.delete(key_of(sid)))
 
 
 def _revoke_many(options: SessionOptions, subject: str | None, moment: float) -> None:
     revocations, store = _revocations(options), _store(options)
     if revocations is None and (options.storage != "store" or subject is None):
-        _misuse(NO_LIST)
+        _usage_error(NO_REVOCATIONS)
     if revocations is not None:
         if type(revocations).revoke_subject is Revocations.revoke_subject:
-            _misuse(_own_way(revocations))
+            _usage_error(_unsupported(revocations))
         if subject is None:
             _ask_list(lambda: revocations.revoke_all(before=moment))
         else:
@@ -173,7 +177,7 @@ def _revoke_many(options: SessionOptions, subject: str | None, moment: float) ->
             _ask_store(lambda: store.delete(key))  # noqa: B023 - asked at once
 
 
-def _own_way(revocations: Revocations) -> str:
+def _unsupported(revocations: Revocations) -> str:
     return f"this application's {type(revocations).__name__} has a way of its own to end sessions"
 
 
@@ -182,9 +186,9 @@ def _options() -> SessionOptions:
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - as documented
     interface = app.session_interface
     if not isinstance(interface, IronSessionInterface):
-        _misuse("this application's session_interface is not an IronSessionInterface")
+        _usage_error("this application's session_interface is not an IronSessionInterface")
     if not interface.config(app).has_password:
-        _misuse("this application has no password: set IRON_SESSION_PASSWORD or SECRET_KEY")
+        _usage_error("this application has no password: set IRON_SESSION_PASSWORD or SECRET_KEY")
     try:
         return interface.options(app)
     except IronError as error:
@@ -193,13 +197,13 @@ def _options() -> SessionOptions:
 
 def _store(options: SessionOptions) -> Store | None:
     if isinstance(options.store, MemoryStore):
-        _misuse("this application's store is in the memory of each process, where no command reaches it")
+        _usage_error("this application's store is in the memory of each process, where no command reaches it")
     return options.store
 
 
 def _revocations(options: SessionOptions) -> Revocations | None:
     if isinstance(options.revocations, MemoryRevocations):
-        _misuse(
+        _usage_error(
             "this application's list of revocations is in each process's memory, where no command reaches it"
         )
     return options.revocations
@@ -220,10 +224,10 @@ def _ask(what: str, question: Callable[[], T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
-def _misuse(message: str) -> NoReturn:
+def _usage_error(message: str) -> NoReturn:
     raise click.UsageError(message)
 
 
-def _shown(moment: float) -> str:
+def _formatted(moment: float) -> str:
     """Return epoch seconds as --before takes them."""
     return f"{datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"

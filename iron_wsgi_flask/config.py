@@ -144,14 +144,14 @@ class AppConfig:
         options = {name: value for name, value in given.items() if value is not None}
         options.pop("cookie_options", None)
         secret_keys = self._secret_keys()
-        # As an option, a lifetime of 0 would make sessions eternal; Flask's ends them at once.
+        # A ttl of 0 would make sessions that never expire; in Flask a lifetime of 0 ends them at once.
         lifetime = min(max(self._app.permanent_session_lifetime, SHORTEST), LONGEST)
         options.setdefault("ttl", lifetime)
         options["cookie_name"] = cookie_name
         options["password"] = _passwords(options, secret_keys)
         if isinstance(accept := options.get("accept"), (tuple, list)):
             options["accept"] = tuple(name for name in accept if name != SECRET_KEY)
-        # A subclass of it may write and read in its own way.
+        # A subclass of TaggedJSON may write and read in its own way.
         if isinstance(serializer, TaggedJSON) and type(serializer) is TaggedJSON:
             options["serializer"] = AppJSON(self._app, serializer)
         else:
@@ -167,7 +167,7 @@ class AppConfig:
     def _secret_keys(self) -> list[str | bytes]:
         fallbacks = self._app.config.get("SECRET_KEY_FALLBACKS") or ()
         keys = [self._app.secret_key, *fallbacks]
-        # Of a string each character would be a key, and anybody could guess one.
+        # Each character of a string would be a key that anybody can guess.
         if isinstance(fallbacks, (str, bytes)) or not all(
             isinstance(key, (str, bytes)) for key in keys if key
         ):
@@ -200,7 +200,7 @@ class KnownCookies:
 
 
 def _passwords(options: dict[str, Any], secret_keys: list[str | bytes]) -> Passwords:
-    """Return the passwords: those given, or one from each secret key; or both, where old seals count."""
+    """Return the given passwords, or one for each secret key; both with ``accept=("secret-key",)``."""
     if "password" not in options:
         return Passwords.from_secret_keys(secret_keys)
     explicit = Passwords.parse(options["password"], seal_with=options.pop("seal_with", None))
@@ -210,7 +210,7 @@ def _passwords(options: dict[str, Any], secret_keys: list[str | bytes]) -> Passw
 
 
 def _as_werkzeug_writes(attributes: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return path and domain as Werkzeug, by which Flask sets cookies, writes them in the header."""
+    """Return path and domain as Werkzeug writes them, by which Flask sets cookies."""
     written = {"path": quote(attributes["path"] or "/", safe="%!$&'()*+,/:=@")}
     name = str(attributes["domain"] or "").partition(":")[0].lstrip(".")
     try:

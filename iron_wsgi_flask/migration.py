@@ -1,4 +1,4 @@
-"""The cookie of Flask's own session, read until everybody has a seal: ``accept=("flask",)``."""
+"""The cookies of Flask's own session interface, which ``accept=("flask",)`` reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @final
 class FlaskCookie:
-    """Reads what Flask's own session interface wrote, under the keys and the lifetime that it would use.
+    """Reads cookies of Flask's own session interface, under the keys and the lifetime that it would use.
 
     Implements `iron_wsgi.vaults.older_cookies.Reader`.
     """

@@ -1,4 +1,4 @@
-"""503, in the place of a session that cannot be had."""
+"""The response while a store or a list of revocations does not answer: 503."""
 
 from __future__ import annotations
 
@@ -15,24 +15,21 @@ if TYPE_CHECKING:
 
 @final
 class SessionUnavailable(ServiceUnavailable, Unavailable):
-    """A store or a list of revocations did not answer: what views get, and error handlers for 503."""
+    """A store or a list of revocations does not answer. Raised in views; error handlers for 503 get it."""
 
     description = "Sessions cannot be reached at the moment. Please try again in a few seconds."
 
     def __init__(self) -> None:
-        """Ask the visitor to come back."""
+        """Say when to try again (``Retry-After``)."""
         super().__init__(retry_after=RETRY_AFTER)
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        """Return the headers; no cache keeps such a response."""
+        """Return the headers, among them one that keeps caches from storing the response."""
         return [*super().get_headers(environ, scope), ("Cache-Control", "no-store")]
 
 
 def refuse(response: Response) -> None:
-    """Make *response* a 503: nothing stays of what an application answered that took its session for saved.
-
-    Neither the body, which is closed, nor a header, such as a cookie that signs in or out.
-    """
+    """Make *response* a 503. Its body is closed, and no header stays: the session behind it was not saved."""
     close = getattr(response.response, "close", None)
     if close is not None:
         close()

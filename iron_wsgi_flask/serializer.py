@@ -19,9 +19,9 @@ _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class TagMoment(JSONTag):
-    """A datetime under Flask's own tag, with what Flask's drops: microseconds, and whether it has a zone.
+    """Tags a datetime as Flask does, and keeps its microseconds and time zone, which Flask drops.
 
-    What Flask wrote is read too.
+    Reads what Flask wrote, too.
     """
 
     __slots__ = ()
@@ -44,9 +44,9 @@ class TagMoment(JSONTag):
 class TaggedJSON(TaggedJSONSerializer):
     """Flask's tagged JSON as bytes. Plain values stay plain JSON, so JavaScript reads them.
 
-    Further types are taught as in Flask: ``app.session_interface.serializer.register(Tag)``. Types without a
-    tag are left to the application's own JSON (``app.json``), as Flask leaves them. What is written equals
-    what Flask's own writes, but for datetimes; it is only faster.
+    It learns further types as in Flask: ``app.session_interface.serializer.register(Tag)``. The application's
+    own JSON (``app.json``) writes types without a tag, as in Flask. The text equals that of Flask's own
+    serializer, except for datetimes.
     """
 
     default_tags = [  # noqa: RUF012 - Flask's name and form
@@ -54,15 +54,15 @@ class TaggedJSON(TaggedJSONSerializer):
     ]
 
     def __init__(self) -> None:
-        """Know Flask's tags."""
+        """Register Flask's tags."""
         super().__init__()
         self._flask_tags = len(self.order)
-        # Untags each object as it is read, the innermost first, as Flask's walk over the whole does.
+        # Untags each object as it is read, the innermost first: Flask walks over the whole afterwards.
         self._decoder = json.JSONDecoder(object_hook=self.untag)
 
     def tag(self, value: Any) -> Any:
-        """Return *value* as it is to be written."""
-        # What JSON has is nearly all there is, and no tag of Flask's wants it.
+        """Return *value* with tags."""
+        # Most values have a JSON type, and none of Flask's tags is for those.
         if type(value) in _PLAIN and len(self.order) == self._flask_tags:
             return value
         return super().tag(value)
@@ -76,31 +76,31 @@ class TaggedJSON(TaggedJSONSerializer):
         return super().loads(payload.decode())
 
     def decode(self, payload: bytes) -> Any:
-        """Return what Flask's own JSON makes of *payload*: as `loads`, in one pass."""
+        """Return what `loads` returns, in one pass, where the application's JSON is Flask's own."""
         return self._decoder.decode(payload.decode())
 
 
 @final
 class AppJSON:
-    """Tagged JSON for one application: what has no tag is left to its ``app.json``, as Flask leaves it."""
+    """Tagged JSON for one application, whose ``app.json`` writes types without a tag."""
 
     __slots__ = ("_app", "_encoder", "_tagged")
 
     def __init__(self, app: Flask, tagged: TaggedJSON) -> None:
-        """Write and read for *app*, in its context or out of it."""
+        """Write and read for *app*, also outside its context."""
         self._app = app
         self._tagged = tagged
-        self._encoder = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=self._of_no_json_type)
+        self._encoder = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=self._json_of)
 
     def dumps(self, data: Any) -> bytes:
         """Return *data* as bytes.
 
         Raises:
-            PayloadError: Something in it has a type that neither a tag nor the application's JSON knows, or
-                holds itself. This is a TypeError too, as in Flask.
+            PayloadError: A value has a type that neither a tag nor the application's JSON knows, or it holds
+                itself. This is a TypeError too, as in Flask.
         """
         try:
-            if self._is_flasks():
+            if self._has_flasks_json():
                 return self._encoder.encode(self._tagged.tag(data)).encode()
             with self._app.app_context():
                 return self._tagged.dumps(data)
@@ -110,17 +110,17 @@ class AppJSON:
 
     def loads(self, payload: bytes) -> Any:
         """Return what *payload* holds."""
-        if self._is_flasks():
+        if self._has_flasks_json():
             return self._tagged.decode(payload)
         with self._app.app_context():
             return self._tagged.loads(payload)
 
-    def _is_flasks(self) -> bool:
-        """Tell whether the application's JSON is Flask's, as it comes: then what it does is known."""
+    def _has_flasks_json(self) -> bool:
+        """Tell whether the application's JSON is Flask's own, unchanged."""
         provider = self._app.json
         return type(provider) is DefaultJSONProvider and provider.sort_keys and provider.ensure_ascii
 
-    def _of_no_json_type(self, value: Any) -> Any:
-        """Return what the application's JSON makes of a type without a tag: a Decimal, a dataclass."""
+    def _json_of(self, value: Any) -> Any:
+        """Return what the application's JSON makes of a value without a tag: a Decimal, a dataclass."""
         provider: Any = self._app.json
         return provider.default(value)
