@@ -62,9 +62,16 @@ class TaggedJSON(TaggedJSONSerializer):
 
     def tag(self, value: Any) -> Any:
         """Return *value* with tags."""
-        # Most values have a JSON type, and none of Flask's tags is for those.
-        if type(value) in _PLAIN and len(self.order) == self._flask_tags:
-            return value
+        # Most values have a JSON type, and Flask has no tag for those. It has one for some dicts of one key.
+        # Other dicts and lists stay as they are, except for the values in them.
+        if len(self.order) == self._flask_tags:
+            kind, tag = type(value), self.tag
+            if kind in _PLAIN:
+                return value
+            if kind is list:
+                return [item if type(item) in _PLAIN else tag(item) for item in value]
+            if kind is dict and len(value) != 1:
+                return {key: item if type(item) in _PLAIN else tag(item) for key, item in value.items()}
         return super().tag(value)
 
     def dumps(self, data: Any) -> bytes:  # type: ignore[override]  # Flask's returns text
