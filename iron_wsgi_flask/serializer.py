@@ -62,15 +62,15 @@ class TaggedJSON(TaggedJSONSerializer):
 
     def tag(self, value: Any) -> Any:
         """Return *value* with tags."""
-        # Most values have a JSON type, and Flask has no tag for those. It has one for some dicts of one key.
-        # Other dicts and lists stay as they are, except for the values in them.
+        # Most values have a JSON type. Flask has a tag for none of those but a dict that looks like a tagged
+        # value. Other dicts and lists stay as they are, except for the values in them.
         if len(self.order) == self._flask_tags:
             kind, tag = type(value), self.tag
             if kind in _PLAIN:
                 return value
             if kind is list:
                 return [item if type(item) in _PLAIN else tag(item) for item in value]
-            if kind is dict and len(value) != 1:
+            if kind is dict and (len(value) != 1 or next(iter(value)) not in self.tags):
                 return {key: item if type(item) in _PLAIN else tag(item) for key, item in value.items()}
         return super().tag(value)
 
@@ -121,6 +121,16 @@ class AppJSON:
             return self._tagged.decode(payload)
         with self._app.app_context():
             return self._tagged.loads(payload)
+
+    def has_member(self, payload: bytes, key: str, value: Any) -> bool:
+        """Tell whether *payload* certainly has *value* under *key*. See `StrictJSON.has_member`."""
+        name = f"{self._encoder.encode(key)}:".encode()
+        place = payload.find(name)
+        if place < 0 or payload.find(name, place + 1) >= 0 or not self._has_flasks_json():
+            return False
+        text = self._encoder.encode(self._tagged.tag(value))
+        # A number has no end of its own: 1 begins 12.
+        return text[0] in '{["' and payload.startswith(text.encode(), place + len(name))
 
     def _has_flasks_json(self) -> bool:
         """Tell whether the application's JSON is Flask's own, unchanged."""

@@ -40,7 +40,7 @@ class Decoded(NamedTuple):
 class Codec:
     """Turns a session's data and stamps into octets and back, by the option ``serializer``."""
 
-    __slots__ = ("_accepts_legacy", "_encode_unchecked", "_serializer")
+    __slots__ = ("_accepts_legacy", "_encode_unchecked", "_has_member", "_serializer")
 
     def __init__(self, options: SessionOptions) -> None:
         """Work under *options*."""
@@ -48,6 +48,7 @@ class Codec:
         self._serializer = serializer
         # For comparing, where nothing is written, the strict checks can be left out.
         self._encode_unchecked = serializer.encode if isinstance(serializer, StrictJSON) else serializer.dumps
+        self._has_member = getattr(serializer, "has_member", None)
         self._accepts_legacy = NEXT_IRON_SESSION in options.accept
 
     def encode(self, data: dict[str, Any], meta: dict[str, Any]) -> bytes:
@@ -84,10 +85,8 @@ class Codec:
 
     def has_members(self, plaintext: bytes, data: dict[str, Any], keys: list[str]) -> bool:
         """Tell whether *plaintext* certainly has the values of *keys*, containers all. False says nothing."""
-        serializer = self._serializer
-        return isinstance(serializer, StrictJSON) and all(
-            serializer.has_member(plaintext, key, data[key]) for key in keys
-        )
+        has_member = self._has_member
+        return has_member is not None and all(has_member(plaintext, key, data[key]) for key in keys)
 
     def is_same(self, one: object, other: object) -> bool:
         """Tell whether two values would be written alike."""

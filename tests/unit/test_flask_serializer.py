@@ -18,7 +18,7 @@ from markupsafe import Markup
 from iron_wsgi import ConfigError, PayloadError
 from iron_wsgi.seals.payload import StrictJSON
 from iron_wsgi_flask import FlaskSession, IronSessionInterface
-from iron_wsgi_flask.serializer import TaggedJSON
+from iron_wsgi_flask.serializer import AppJSON, TaggedJSON
 from tests.attack.seals import OLD, forged
 
 from .flask_site import ERRORS, Site, lines, put
@@ -216,6 +216,39 @@ def test_flasks_own_serializer_reads_and_writes_the_same(data: dict[str, Any]) -
         expected = TaggedJSONSerializer().dumps(data)
         assert TaggedJSON().dumps(data) == expected.encode()
         assert repr(TaggedJSON().loads(expected.encode())) == repr(TaggedJSONSerializer().loads(expected))
+
+
+members = st.sampled_from(["a", "b", " t", 'x"a', "\u00e9"])
+
+
+@given(st.dictionaries(members, tagged, min_size=1, max_size=3), st.data())
+def test_unchanged_by_the_text_that_came_is_unchanged_by_comparing_values(
+    data: dict[str, Any], draw: st.DataObject
+) -> None:
+    serializer = AppJSON(Flask("site"), TaggedJSON())
+    text = serializer.dumps(data)
+    key = draw.draw(st.sampled_from(sorted(data)))
+    value = draw.draw(tagged | st.just(data[key]))
+    if serializer.has_member(text, key, value):
+        assert serializer.dumps({"": value}) == serializer.dumps({"": data[key]})
+
+
+def test_a_value_is_found_in_the_text_that_came_where_that_is_certain() -> None:
+    app = Flask("site")
+    serializer = AppJSON(app, TaggedJSON())
+    text = serializer.dumps(
+        {"user": {"id": 7, "when": MOMENT}, "cart": [(1, b"x")], "count": 12, "b": {"x": 1}}
+    )
+    assert serializer.has_member(text, "user", {"id": 7, "when": MOMENT})
+    assert serializer.has_member(text, "cart", [(1, b"x")])
+    assert not serializer.has_member(text, "cart", [[1, b"x"]])
+    assert not serializer.has_member(text, "count", 1)  # 12 begins with it
+    assert not serializer.has_member(text, "id of nobody", {})
+    assert not serializer.has_member(
+        serializer.dumps({"a": {"a": [1]}}), "a", {"a": [1]}
+    )  # which of the two?
+    app.json = type("Own", (DefaultJSONProvider,), {})(app)
+    assert not serializer.has_member(text, "cart", [(1, b"x")])
 
 
 @pytest.mark.parametrize("sort_keys", [True, False])
