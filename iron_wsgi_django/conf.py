@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from iron_wsgi import ConfigError, CookieOptions, Passwords, SessionOptions
 from iron_wsgi.cookies.options import did_you_mean
 from iron_wsgi.engine.engine import Engine
-from iron_wsgi.seals.payload import Serializer, StrictJSON
+from iron_wsgi.seals.payload import Serializer, StrictJSON, has_member
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.option_table import OPTIONS
 from iron_wsgi.sessions.vault import Vault
@@ -75,6 +75,10 @@ class SharedJSON(JSONSerializer):
     def dumps(self, obj: Any) -> bytes:
         """Return *obj* as Django's serializer writes it, with an encoder that is made once."""
         return _ENCODER.encode(obj).encode("latin-1")
+
+    def has_member(self, payload: bytes, key: str, value: Any) -> bool:
+        """See `StrictJSON.has_member`."""
+        return has_member(payload, self.dumps(key), self.dumps(value))
 
     def loads(self, data: bytes) -> Any:
         """Return the value that *data* encodes."""

@@ -90,11 +90,7 @@ class StrictJSON:
         Raises:
             TypeError, ValueError: *value* is not JSON at all.
         """
-        name = f"{_ENCODER.encode(key)}:".encode()
-        place = payload.find(name)
-        if place < 0 or payload.find(name, place + 1) >= 0:
-            return False
-        return payload.startswith(_ENCODER.encode(value).encode(), place + len(name))
+        return has_member(payload, _ENCODER.encode(key).encode(), _ENCODER.encode(value).encode())
 
     def loads(self, payload: bytes, /) -> Any:
         """Return what *payload* holds.
@@ -114,6 +110,18 @@ class StrictJSON:
             msg = f"it is nested deeper than {MAX_READ_DEPTH} levels"
             raise ValueError(msg)
         return value
+
+
+def has_member(payload: bytes, key: bytes, value: bytes) -> bool:
+    """Tell whether JSON without spaces certainly has this text of a *value* after this text of a *key*.
+
+    See `StrictJSON.has_member`.
+    """
+    name = key + b":"
+    place = payload.find(name)
+    if place < 0 or payload.find(name, place + 1) >= 0:
+        return False
+    return payload.startswith(value, place + len(name))
 
 
 Path: TypeAlias = "tuple[Path | str, str | int] | str"

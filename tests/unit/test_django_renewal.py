@@ -10,6 +10,8 @@ import pytest
 from django.db import connection
 from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 from redis import Redis
 
 from iron_wsgi.testing import FakeClock
@@ -193,3 +195,21 @@ def test_json_is_written_as_django_writes_it() -> None:
         assert serializer.dumps(data) == super(conf.SharedJSON, serializer).dumps(data)
     with pytest.raises(TypeError):
         serializer.dumps({"when": object()})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=6,
+)
+CONTAINERS = st.lists(JSON, max_size=3) | st.dictionaries(st.sampled_from("ab"), JSON, max_size=2)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", '"a":', "\u00e9"]), CONTAINERS, min_size=1), CONTAINERS)
+def test_a_value_that_is_found_unchanged_at_a_glance_is_unchanged(data: dict[str, Any], other: Any) -> None:
+    serializer: Any = conf.SharedJSON()
+    payload = serializer.dumps(data)
+    for key, value in data.items():
+        if serializer.has_member(payload, key, other):
+            assert serializer.dumps(other) == serializer.dumps(value)
+    assert serializer.has_member(serializer.dumps({"cart": other}), "cart", other)
