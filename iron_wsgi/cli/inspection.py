@@ -1,4 +1,4 @@
-"""What a seal shows: to everybody, and to those who have the password. For the commands ``inspect``."""
+"""The report of the commands ``inspect``: what a seal shows, with its password and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the cookies that came in may be the session."""
+"""Candidates: the cookies of a request that may be the session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CANDIDATES: Final = 4
 
 @final
 class Candidates(NamedTuple):
-    """What came in.
+    """The session's cookies on a request.
 
     Attributes:
         values: The values to try.

@@ -1,4 +1,4 @@
-"""The request's ``Cookie`` header, as much of it as a session needs."""
+"""The request's ``Cookie`` header: the values of one name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from werkzeug.sansio.http import parse_cookie
 class CookieHeader:
     """The text of a ``Cookie`` header.
 
-    Werkzeug's parser is the authority on it. It is spared where one look tells what it would say.
+    Werkzeug's parser decides what it holds. It is left out where its answer is plain.
     """
 
     __slots__ = ("_only", "_parsed", "_text")

@@ -1,4 +1,4 @@
-"""How a sealed session fits into cookies: into one, into several, or not at all."""
+"""Chunks: a sealed session in one cookie, in several, or in none because it is too large."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROXY_WARNING = 3000  # octets; nginx answers 502 near 3,900 with its default pr
 
 
 def pack(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
-    """Return the cookies that carry *whole*, and deletions of those that must not stay beside them.
+    """Return the cookies that carry *whole*, and deletions of the ones that they replace.
 
     Writing chunks expires the whole cookie, and writing the whole expires chunks, so that a browser never
     sends an old session beside the new one.

@@ -1,4 +1,4 @@
-"""The upper floor: which of the cookies that came in is the session, and what the response must carry."""
+"""The engine: it finds the session among the cookies of a request, and says what the response must carry."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 @final
 class Engine:
-    """Opens sessions from cookies and commits them. Holds nothing of a request; one serves all threads."""
+    """Opens sessions from cookies and commits them. It keeps nothing of a request and serves all threads."""
 
     __slots__ = ("_chunk_names", "_make_vault", "_read_only", "_reporter", "_vault", "options")
 
     def __init__(
         self, options: SessionOptions, *, vault: Callable[[SessionOptions], Vault] = SealVault
     ) -> None:
-        """Work under *options*; *vault* makes what turns cookies into sessions, if they name no other."""
+        """Work under *options*. *vault* makes the vault, unless the options name one."""
         self.options = options
         self._chunk_names = [chunk_name(options.cookie_name, index) for index in range(MAX_CHUNKS)]
         self._read_only = Outcome(vary=True, name=options.cookie_name)
@@ -61,7 +61,7 @@ class Engine:
     def open(self, jar: CookieJar) -> State:
         """Return the visitor's session; an empty one if no cookie can be trusted.
 
-        Of several that can, the one that expires last.
+        Of several sessions the one that expires last is returned.
         """
         received = candidates(jar, self.options.cookie_name, self._chunk_names)
         opened: list[State] = []
@@ -84,9 +84,9 @@ class Engine:
         return best
 
     def peek(self, jar: CookieJar) -> State:
-        """Return what the visitor's cookies tell by themselves: no server is asked, nothing is reported.
+        """Return what the visitor's cookies hold. No server is asked and nothing is reported.
 
-        A new session's state if they tell nothing. It is not to be committed.
+        A new session's state is returned if they hold nothing. Do not commit what this returns.
         """
         found: list[State] = []
         for value in candidates(jar, self.options.cookie_name, self._chunk_names).values:
@@ -104,7 +104,7 @@ class Engine:
         cookie_expires: float | None = None,
         renew: bool = False,
     ) -> Outcome:
-        """Say what the response must carry for *state*.
+        """Return what the response must carry for *state*.
 
         Args:
             state: What `open` returned.
@@ -144,7 +144,7 @@ class Engine:
         return self._unchanged(state)
 
     def is_idle(self, state: State, *, expires_at: float | None = None) -> bool:
-        """Tell whether a commit with this *expires_at* would ask for no cookie, unless told to renew."""
+        """Tell whether a commit without ``renew`` would set no cookie."""
         is_refused = state.refused is not None and not state.keep_cookie
         return not (
             state.destroyed
@@ -155,9 +155,9 @@ class Engine:
         )
 
     def is_due(self, state: State, *, expires_at: float | None = None) -> bool:
-        """Tell whether an unchanged session should be sealed again: outdated, or older than refresh_after.
+        """Tell whether an unchanged session must be sealed again: outdated, or older than ``refresh_after``.
 
-        Its age is what a seal that expires at *expires_at*, if that is given, would live longer.
+        Its age is how much longer a seal made now would live, which expires at *expires_at* if that is given.
         """
         if state.is_new or not state.accessed or not self.options.auto_commit:
             return False
@@ -166,7 +166,7 @@ class Engine:
     def destroy(
         self, state: State, *, cookie: CookieOptions | None = None, expires_at: float | None = None
     ) -> Outcome:
-        """End the session for good, every copy that can be reached, and say what deletes its cookie.
+        """End the session and all its copies, and return what deletes its cookie.
 
         Args:
             state: The session.
@@ -189,7 +189,7 @@ class Engine:
         return state.sid
 
     def regenerate(self, state: State) -> None:
-        """Give *state* a new id and time of issue. What it was is ended when it is written."""
+        """Give *state* a new id and time of issue. The former session is ended at the next write."""
         regenerate(state, self.options)
 
     def size(
@@ -200,7 +200,7 @@ class Engine:
         expires_at: float | None = None,
         cookie_expires: float | None = None,
     ) -> int:
-        """Return the octets of the ``Set-Cookie`` line for *state*; the state is left as it was."""
+        """Return the octets of the ``Set-Cookie`` line for *state*, without changing the state."""
         attributes = cookie or self.options.cookie_options
         whole, _ = self._whole_cookie(
             state, attributes, expires_at, cookie_expires, write=self._vault.preview
@@ -208,10 +208,7 @@ class Engine:
         return len(whole.header)
 
     def expiry(self, state: State, given: float | None = None) -> float | None:
-        """Return when a seal made now would expire: as *given*, as the session says, or by the ttl.
-
-        The absolute timeout caps each; where there are revocations, 400 days do. None for never.
-        """
+        """Return the epoch seconds at which a seal made now would expire. See `expiry`."""
         return expiry(state, self.options, given)
 
     # Reading.
@@ -232,7 +229,7 @@ class Engine:
         is_changed: bool,
         is_asked: bool,
     ) -> Outcome:
-        """Seal *state*; a mere renewal of data that only Node can write leaves the old cookie."""
+        """Seal *state*. A renewal of data that only Node can write leaves the old cookie."""
         if needs_new_id(state, self.options, self.expiry(state, expires_at)):
             regenerate(state, self.options, began_at=state.issued_at)
         state.modified = True  # until it is written: a failure must not pass for a save
@@ -293,14 +290,14 @@ class Engine:
         return cookie_with(write(state, expires_at=end, cookie=cookie_with(""))), end
 
     def _end_emptied(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
-        """Return the outcome for a session that was emptied, and not destroyed."""
+        """Return the outcome for a session that was emptied but not destroyed."""
         if not state.keep_cookie:
             return self._end(state, attributes, expires_at)
         state.modified = False
         return self._unchanged(state)
 
     def _end(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
-        """End what *state* is, and was before it was regenerated. What is written later is a new session."""
+        """End the session and its former ones. What is written later begins a new session."""
         for one in (state, *state.duplicates):  # the visitor would be back by another one
             note_former(one, self.options, expires_at=expires_at)
         state.former += [over for duplicate in state.duplicates for over in duplicate.former]
@@ -311,7 +308,7 @@ class Engine:
         return outcome
 
     def _delete_cookies(self, state: State, attributes: CookieOptions) -> Outcome:
-        """Return deletions of all that came or was saved; nothing where there is nothing to delete."""
+        """Return deletions of every cookie of the session that came in or was saved, if there is any."""
         saved = state.saved.cookies if state.saved else ()
         names = dict.fromkeys([*state.received_names, *(cookie.name for cookie in saved)])
         if not names:
@@ -324,7 +321,7 @@ class Engine:
         return state.saved
 
     def _ended_elsewhere(self, state: State) -> Outcome:
-        """Return the outcome for a session that was ended elsewhere: a cookie would bring it back."""
+        """Return the outcome for a session that another request ended: a cookie would bring it back."""
         state.destroyed = state.is_ended = True
         state.modified, state.saved = False, None
         state.data = {}
@@ -337,7 +334,7 @@ class Engine:
         return self._read_only
 
     def _unchanged(self, state: State) -> Outcome:
-        """Return what an earlier commit asked for, or only that the response varies."""
+        """Return the outcome of an earlier commit, or one without cookies."""
         if state.saved is not None:
             return state.saved
         return self._read_only if state.accessed else NOTHING

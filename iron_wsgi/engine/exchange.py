@@ -1,4 +1,4 @@
-"""One session's cookie in one HTTP exchange: an engine and a jar, as a `Session` uses them."""
+"""The exchange: one session's cookie in one HTTP request and its response."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class CookieExchange:
 
     @property
     def jar(self) -> CookieJar:
-        """How the exchange looks to the engine."""
+        """The cookie jar of this exchange."""
         return self._given_jar
 
     def open(self) -> State:
@@ -86,7 +86,7 @@ class CookieExchange:
         return self.engine.open(self.jar)
 
     def outcome(self, state: State, *, status: int = 200, renew: bool = False) -> Outcome:
-        """See `Engine.commit`. A framework that has a say in the cookie's attributes has it here."""
+        """See `Engine.commit`. A framework overrides this to choose the cookie's attributes."""
         return self.engine.commit(state, status=status, renew=renew)
 
     def save(self, state: State) -> None:
@@ -132,7 +132,7 @@ class CookieExchange:
     def end_others(self, state: State) -> None:
         """Save the session under a new id, and end all others of the same subject.
 
-        In this order: what is revoked is whatever began before the new session did.
+        The session is saved first, since everything that began before it is revoked.
         """
         options = self.engine.options
         store = options.store if options.storage == "store" else None

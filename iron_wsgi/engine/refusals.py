@@ -1,4 +1,4 @@
-"""Cookies that were refused: what is said of them, and what the visitor gets in their place."""
+"""Refused cookies: they are reported, and the visitor gets an empty session."""
 
 from __future__ import annotations
 

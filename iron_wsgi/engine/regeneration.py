@@ -1,4 +1,4 @@
-"""The end of a session: of what it is, and of what it was before it was regenerated."""
+"""Regeneration: a session gets a new id, and the former one is ended once the new one is written."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from iron_wsgi.times import now
 def note_former(
     state: State, options: SessionOptions, *, expires_at: float | None = None, must_be_alive: bool = False
 ) -> None:
-    """Note that what *state* is now is over; nothing where nobody can have it.
+    """Add the session under its present id to ``state.former``. Do nothing if no visitor can have that id.
 
     Args:
         state: The session.
         options: The options.
-        expires_at: When a seal made now would expire, if not as the options say.
-        must_be_alive: Whether something is to follow from it, which must not if somebody else has ended it.
+        expires_at: Epoch seconds at which a seal made now would expire; None for what the options say.
+        must_be_alive: Whether the new session may only be written if nobody has ended the former one.
     """
     is_known = (not state.is_new or state.saved is not None) and not state.has_new_id
     if not is_known or not options.has_server_state:
         return
     last = last_expiry(state, options, expires_at)
-    # Whose it was, and not whose it has become: an anonymous visitor who signs in was nobody.
+    # The subject that it had, not the one that it has now: an anonymous visitor who signs in had none.
     began = state.issued_at if must_be_alive else None
     if state.sid:
         state.former.append(FormerSession(state.sid, state.meta.get("ref"), last, state.subject, began))
@@ -33,38 +33,42 @@ def note_former(
 
 
 def regenerate(state: State, options: SessionOptions, *, began_at: float | None = None) -> None:
-    """Give *state* a new id and time of issue. What it was is ended when it is written.
+    """Give *state* a new id and a new time of issue. The former session is ended at the next write.
 
     Args:
         state: The session.
         options: The options.
-        began_at: When it began (epoch seconds), if not now.
+        began_at: Epoch seconds at which the session began; None for now.
     """
     note_former(state, options, must_be_alive=True)
     state.stored, state.mac = None, b""
     for stamp in ("ref", "until", "life", "was"):
         state.meta.pop(stamp, None)
-    # As it is written: whoever compares it now must find what others will find.
+    # Rounded as it is written, so that everybody compares the same number.
     state.issued_at = round(now(options.clock) if began_at is None else began_at, 3)
     state.give_id(options.generate_id)
     state.meta["iat"] = state.issued_at
 
 
 def end_former(state: State, vault: Vault, end: float | None) -> bool:
-    """End what *state* was, and return whether it was alive until now, as far as that matters.
+    """End every session in ``state.former``.
 
     Args:
         state: The session.
-        vault: What ends it.
-        end: When what is written now expires: slow responses make copies that live as long. None for never.
+        vault: The vault that ends them.
+        end: Epoch seconds at which the seal that is written now expires; None for never. A slow response may
+            still write a former session with that expiry.
+
+    Returns:
+        False if one of them had to be alive and was ended before.
 
     Raises:
-        Unavailable: A store or a list does not answer. What is left stays noted.
+        Unavailable: A store or a list does not answer. The sessions that are left stay in ``state.former``.
     """
     was_alive = True
     while state.former:
-        over = state.former[0]
-        until = None if over.until is None or end is None else max(over.until, end)
-        was_alive = vault.end(over._replace(until=until)) and was_alive
+        former = state.former[0]
+        until = None if former.until is None or end is None else max(former.until, end)
+        was_alive = vault.end(former._replace(until=until)) and was_alive
         del state.former[0]
     return was_alive

@@ -41,7 +41,7 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def state(self) -> State | None:
-        """What adapters commit; None while the session has not been touched. Looking at it is no access."""
+        """The state that adapters commit; None before the first access. Reading this is no access."""
         return self._state
 
     def _open(self) -> State:
@@ -244,10 +244,9 @@ class Session(MutableMapping[str, Any]):
 
     @opaque
     def end_others(self) -> None:
-        """End all other sessions of whom this one belongs to ("sign out everywhere else"; ASVS 5.0 7.4.3).
+        """End all other sessions of the same subject ("sign out everywhere else"; ASVS 5.0 7.4.3).
 
-        This one is regenerated and saved first. Nothing happens where it is nobody's, by the option
-        ``subject``.
+        This session is regenerated and saved first. Nothing happens without a subject (option ``subject``).
 
         Raises:
             ConfigError: There is neither a list of revocations nor ``storage="store"``.

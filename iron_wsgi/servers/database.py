@@ -1,4 +1,4 @@
-"""One of our tables in an SQL database: reached, made when it is first used, and found again after a fork."""
+"""A table in an SQL database: made at its first use, and reconnected after a fork."""
 
 from __future__ import annotations
 

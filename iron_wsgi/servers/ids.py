@@ -1,4 +1,4 @@
-"""Session ids: how they are made, and under which names servers keep what belongs to them."""
+"""Session ids, and the hashed names under which servers keep records and entries."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def new_id(generate_id: Callable[[], str]) -> str:
 
 
 def key_of(sid: str) -> str:
-    """Return the name under which a server keeps what belongs to the session *sid*: 64 hexadecimal digits.
+    """Return the name for the record or entry of the session *sid*: 64 hexadecimal digits.
 
-    A hash, so that whoever reads the server's memory, a dump or a log learns no id, and so that the time a
-    lookup takes tells nothing about ids (CVE-2019-16782).
+    It is a hash, so that memory, dumps and logs of the server show no id, and the time of a look-up tells
+    nothing about ids (CVE-2019-16782).
     """
     return _hash("session", sid)
 
 
 def subject_key_of(subject: str) -> str:
-    """Return the name under which a server keeps what belongs to *subject*: 64 hexadecimal digits.
+    """Return the name for the entries of *subject*: 64 hexadecimal digits.
 
-    Subjects are mostly users' ids: whoever has a dump and guesses one can check the guess.
+    Subjects are mostly users' ids, so a guess can be checked against a dump.
     """
     return _hash("subject", subject)
 

@@ -1,4 +1,4 @@
-"""Locks that a fork does not leave locked for ever in the child."""
+"""Locks that are free in a child process after a fork."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import final
 class Lock:
     """A lock for a few steps in memory, used by ``with``.
 
-    Where another thread holds it at the moment of a fork, the child has nobody who would release it. So the
-    child begins with a lock of its own.
+    A thread that holds the lock during a fork does not exist in the child, and could never release it there.
+    So the child begins with a new lock.
     """
 
     def __init__(self) -> None:

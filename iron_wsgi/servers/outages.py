@@ -1,4 +1,4 @@
-"""What is asked of other servers: an answer, or `Unavailable`."""
+"""Outages: a store or a list answers, or the request ends with `Unavailable`."""
 
 from __future__ import annotations
 

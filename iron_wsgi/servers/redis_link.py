@@ -1,4 +1,4 @@
-"""How stores and lists talk to Redis: what is sent together, and which answers count."""
+"""The connection of stores and lists to Redis: commands, scripts and answers."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ def end_of(state: State) -> float:
 
 
 def expiry(state: State, options: SessionOptions, given: float | None = None) -> float | None:
-    """Return when a seal made now would expire: as *given*, as the session says, or by the ttl.
+    """Return the epoch seconds at which a seal made now would expire; None for never.
 
-    The absolute timeout caps each; where there are revocations, 400 days do. None for never.
+    That is *given*, or the session's own expiry, or the ttl from now. The absolute timeout caps it; with
+    revocations 400 days do.
     """
     ttl = state.meta.get("ttl", options.ttl)
     end: float | None = given if given is not None else state.meta.get("exp")
@@ -28,7 +29,7 @@ def expiry(state: State, options: SessionOptions, given: float | None = None) ->
     if options.absolute_timeout is not None:
         return min(state.issued_at + options.absolute_timeout, math.inf if end is None else end)
     if options.revocations is not None and end is not None:
-        # What ends all of somebody's sessions is remembered for longer than that.
+        # Entries that revoke a subject, or everybody, are kept for longer than that.
         return min(end, now(options.clock) + FOREVER)
     return end
 
@@ -42,12 +43,12 @@ def is_old(state: State, options: SessionOptions, given: float | None = None) ->
 
 
 def last_expiry(state: State, options: SessionOptions, given: float | None = None) -> float | None:
-    """Return when the last copy of the session expires: one that somebody has, or is about to be given.
+    """Return the epoch seconds at which the last copy of the session's cookie expires; None for never.
 
     Args:
         state: The session.
         options: The options.
-        given: When a seal made now would expire, if not as the options say.
+        given: Epoch seconds at which a seal made now would expire; None for what the options say.
     """
     if options.absolute_timeout is not None:
         return state.issued_at + options.absolute_timeout
@@ -60,10 +61,10 @@ def last_expiry(state: State, options: SessionOptions, given: float | None = Non
 
 
 def needs_new_id(state: State, options: SessionOptions, end: float | None) -> bool:
-    """Tell whether a seal that expires at *end* would live longer than any under the session's id so far.
+    """Tell whether a seal that expires at *end* outlives every seal under the session's id.
 
-    Who signs out knows nothing of what a parallel request writes. So what lives longer than the option
-    ``ttl`` says so in a stamp, and gets an id of its own.
+    A sign-out does not know of a longer seal that a parallel request is writing. So a seal that lives longer
+    than the option ``ttl`` gets a new id, and a stamp with its lifetime.
     """
     if options.revocations is None or options.absolute_timeout is not None or options.vault is not None:
         return False

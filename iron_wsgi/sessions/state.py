@@ -22,7 +22,7 @@ class StoredSession(NamedTuple):
     Attributes:
         version: What `iron_wsgi.stores.Store.save` compares.
         plaintext: The payload.
-        is_outdated: It is sealed under an older password.
+        is_outdated: It is encrypted under an older password.
     """
 
     version: int
@@ -35,14 +35,15 @@ class StoredSession(NamedTuple):
 
 
 class FormerSession(NamedTuple):
-    """A session that is over.
+    """What a session was before it was regenerated or ended.
 
     Attributes:
         sid: Its id.
-        ref: What its record is called; None where it has none that is known of.
+        ref: The name of its record; None if it has none.
         until: Epoch seconds at which its last copy expires; None for never.
-        subject: Whose it was; None for nobody's.
-        issued_at: Epoch seconds at which it began, where it must be alive for what follows; else None.
+        subject: Its subject; None for an anonymous visitor.
+        issued_at: Epoch seconds at which it began, if it must be alive for the new session to be written;
+            else None.
     """
 
     sid: str
@@ -60,7 +61,7 @@ _IMMUTABLE = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 class Snapshot(Protocol):
-    """A session's data as they came in, or were last written: what nested changes are found by."""
+    """A session's data as they came in, or were last written, to find nested changes by."""
 
     def data(self) -> dict[str, Any]:
         """Return the data, decoded anew."""
@@ -69,7 +70,7 @@ class Snapshot(Protocol):
     def is_same(
         self, data: dict[str, Any], meta: dict[str, Any], /, *, keys: list[str], is_all: bool
     ) -> bool:
-        """Tell whether the values of *keys* would be written as they stand in the snapshot.
+        """Tell whether the values of *keys* would be written as the snapshot has them.
 
         Args:
             data: The session's data as they are now.
@@ -82,7 +83,7 @@ class Snapshot(Protocol):
 
 @dataclass(slots=True)
 class State:
-    """What is known of one session during one request.
+    """One session during one request.
 
     Attributes:
         data: The session's data, without metadata.
@@ -90,29 +91,29 @@ class State:
             ``until`` (when the last of the copies that outlive this one expires), ``life`` (seconds that
             copies may live, where that is more than the ttl), ``was`` (what the list calls the older cookie
             that the session came from), and whatever a later version wrote.
-        subject: Whose it was when it came, or was last written; None for nobody's.
+        subject: The subject when the session came in, or was last written; None for an anonymous visitor.
         mac: The MAC of the seal that came in, base64url; empty where none came.
         issued_at: Epoch seconds at which the session began; never moved by a later write.
         expires_at: Epoch seconds at which the seal that came in, or was last written, expires; None for
             never.
-        is_new: No cookie that could be trusted came in.
+        is_new: No cookie came in that could be trusted.
         accessed: The response depends on the session.
         modified: The session must be written.
-        destroyed: The session is over; nothing brings it back in this request.
-        is_ended: It was ended elsewhere, while the request ran.
-        refused: Why the cookie that came in was not trusted, if one came and was not.
-        keep_cookie: The refused cookie must not be deleted: another server may well know what to do with it.
-        is_outdated: What came in must be written again: touched, sealed under an older password, or in an
-            older format.
+        destroyed: The session was destroyed; nothing brings it back in this request.
+        is_ended: Another request ended the session while this one ran.
+        refused: The reason why a cookie was refused; None if none was.
+        keep_cookie: The refused cookie is not deleted, because another server may be able to read it.
+        is_outdated: The session must be written again: it was touched, or its seal has an older password or
+            format.
         received_names: The names of the session's cookies on the request, chunks among them.
         snapshot: The data as they came in, or were last written; None where there is nothing to compare with.
         exposed: Keys whose values the application may have changed in place; None if that is not tracked.
-        stored: What the store holds of the session; None where it holds nothing that is known of.
-        has_new_id: Its id was made in this request, and not written yet: nobody else can have it.
-        duplicates: The other sessions that came: duplicate cookies, of other paths or domains.
-        former: What the session was until it was regenerated; to be ended when the next write has succeeded.
-        conflicts: Top-level keys whose value of a parallel request the last write replaced.
-        saved: What the last commit, save or destroy in this exchange asks of the response.
+        stored: The session's record; None if it has none.
+        has_new_id: The id was made in this request and not written yet, so no visitor has it.
+        duplicates: The other sessions that came in, by duplicate cookies of other paths or domains.
+        former: The sessions that the next successful write ends.
+        conflicts: Top-level keys that the last write took from a parallel request.
+        saved: The outcome of the last save, commit or destroy in this exchange.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
@@ -175,7 +176,7 @@ class State:
         return bool(keys) and not self.snapshot.is_same(data, self.meta, keys=keys, is_all=is_all)
 
     def settle(self) -> bool:
-        """Compare for the last time, and keep the answer: what the application still holds counts no more."""
+        """Decide for good whether the data were changed; later changes in place are not noticed."""
         self.modified = self.is_changed()
         if self.exposed is not None:
             self.exposed.clear()

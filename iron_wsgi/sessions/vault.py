@@ -13,36 +13,35 @@ class Vault(Protocol):
     """Turns a cookie value into a session's state and back."""
 
     def load(self, value: str, /) -> State:
-        """Return the state that *value* stands for.
+        """Return the session that *value* stands for.
 
         Raises:
-            Refused: It cannot be trusted; the reason says why.
-            Unavailable: Something that must be asked does not answer.
+            Refused: The value cannot be trusted; the reason says why.
+            Unavailable: A store or a list of revocations does not answer.
         """
         ...
 
     def peek(self, value: str, /) -> State:
-        """Return what *value* tells by itself: no server is asked. A new session's state if that is nothing.
+        """Return what *value* holds, without asking a server; a new state if it holds nothing but a name.
 
         Raises:
-            Refused: It cannot be trusted.
+            Refused: The value cannot be trusted.
         """
         ...
 
     def dump(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
-        """Write *state*, and return the value that stands for it.
+        """Write *state*, and return the cookie value that stands for it.
 
         Args:
-            state: The session. What a parallel request wrote may be in it afterwards.
-            expires_at: Epoch seconds until which it is good; None for ever.
-            cookie: The cookie that it will be the value of, still empty. A longer value than fits may be
-                returned: the engine says what then.
+            state: The session. Changes of a parallel request may be merged into it.
+            expires_at: Epoch seconds at which the value expires; None for never.
+            cookie: The cookie that will carry the value, still empty. The value may be too long for it.
 
         Raises:
-            Ended: It was ended while this request ran.
-            SessionConflict: A parallel request changed the same keys, and that is to be an error.
+            Ended: The session was ended while this request ran.
+            SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
             PayloadError: The data cannot be written.
-            Unavailable: Something that must be told does not answer.
+            Unavailable: A store or a list of revocations does not answer.
         """
         ...
 
@@ -51,19 +50,20 @@ class Vault(Protocol):
         ...
 
     def settle(self, state: State, /) -> None:
-        """Let go of what the value that `dump` returned last replaces: it goes out now.
+        """Release what the session no longer needs, such as a record, after its cookie was accepted.
 
         Raises:
-            Unavailable: Something that must be told does not answer.
+            Unavailable: A store does not answer.
         """
         ...
 
-    def end(self, over: FormerSession, /) -> bool:
-        """See that no copy of a session that is over is accepted any more, as far as that is known here.
+    def end(self, former: FormerSession, /) -> bool:
+        """End *former*: delete its record and revoke its id, where there is a store or a list.
 
-        Returns whether it was alive until now, as far as *over* says that it matters.
+        Returns:
+            False if the session had to be alive, and was ended before.
 
         Raises:
-            Unavailable: Something that must be told does not answer.
+            Unavailable: A store or a list of revocations does not answer.
         """
         ...

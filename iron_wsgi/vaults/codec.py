@@ -84,7 +84,7 @@ class Codec:
         return self._encode_unchecked(_payload(data, meta)) == plaintext
 
     def has_members(self, plaintext: bytes, data: dict[str, Any], keys: list[str]) -> bool:
-        """Tell whether *plaintext* certainly has the values of *keys*, containers all. False says nothing."""
+        """Return True only if *plaintext* has these very values of *keys*, which must be containers."""
         has_member = self._has_member
         return has_member is not None and all(has_member(plaintext, key, data[key]) for key in keys)
 
@@ -175,12 +175,12 @@ def _payload(data: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_legacy(data: dict[str, Any]) -> bool:
-    """Tell iron-store's payload, by its authenticated shape and nothing else."""
+    """Tell whether this is iron-store's payload, by the shape of the authentic data alone."""
     return data.keys() == {"persistent", "flash"} and all(isinstance(part, dict) for part in data.values())
 
 
 def _check_stamps(meta: object) -> None:
-    """Refuse stamps that are not what they should be: comparisons with them decide trust."""
+    """Refuse stamps of a wrong type or range: they are compared with times and ids."""
     if not isinstance(meta, dict):
         raise Refused("invalid")
     for name, stamp in meta.items():

@@ -1,4 +1,4 @@
-"""The other vault: the cookie holds an id, and the session is a record that Node reads and writes too."""
+"""The id vault: the cookie holds an id, and the session is a record that Node reads and writes too."""
 
 from __future__ import annotations
 
@@ -223,10 +223,10 @@ class IdVault:
     def settle(self, state: State) -> None:
         """Do nothing: no write leaves anything behind. See `Vault.settle`."""
 
-    def end(self, over: FormerSession) -> bool:
+    def end(self, former: FormerSession) -> bool:
         """Delete the record; where there is a list, revoke the id first. See `Vault.end`."""
-        was_alive = revoke(over, self._options)
-        return self._delete(over.sid) and was_alive
+        was_alive = revoke(former, self._options)
+        return self._delete(former.sid) and was_alive
 
     def _create(self, state: State, expires_at: float | None, cookie: Cookie) -> None:
         """Write the record of a session that has none."""
@@ -304,7 +304,7 @@ class IdVault:
 
 
 def _attributes(options: CookieOptions) -> dict[str, Any]:
-    """Return the cookie of a new record, but for its lifetime."""
+    """Return the ``cookie`` member of a new record, without its lifetime."""
     samesite = options.samesite and options.samesite.lower()
     scope = {"path": options.path, "domain": options.domain, "sameSite": samesite}
     flags = {"httpOnly": options.httponly, "secure": options.secure, "partitioned": options.partitioned}

@@ -1,4 +1,4 @@
-"""Two writers of one session: what is to be kept of each."""
+"""Merging: two requests changed one session, and both changes are kept where they can be."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _ABSENT: Final = object()
 
 @final
 class Merged(NamedTuple):
-    """What came of two changes to one mapping.
+    """The result of two changes to one mapping.
 
     Attributes:
         data: The result.
-        conflicts: The keys that both had changed, and that are as we left them.
+        conflicts: The keys that both sides changed. They have our value.
     """
 
     data: dict[str, Any]
@@ -30,11 +30,9 @@ def merge(
 ) -> Merged:
     """Merge two changes of *base*, top-level key by top-level key.
 
-    Where both have the same value it is our object that is kept: the application may hold it, and change it.
-
-    A key that one side alone has changed, added or removed is as that side left it. One that both have is as
-    we left it, and is a conflict even where both left the same value: of two increments from 5 to 6 one is
-    lost.
+    A key that one side changed, added or removed gets the value of that side. A key that both sides changed
+    gets our value and is a conflict, even if both are equal: of two increments from 5 to 6 one is lost.
+    Of equal values our object is kept, because the application may hold it.
 
     Args:
         base: What both began with.

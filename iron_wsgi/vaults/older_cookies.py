@@ -1,4 +1,4 @@
-"""The cookies that a site used before, read once more: the option ``accept``."""
+"""Older cookies of a site, which the option ``accept`` reads once and writes back as seals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READ_BY: Final = {
 
 
 class Reader(Protocol):
-    """Reads the cookie that a site used before, so that the switch to seals signs nobody out."""
+    """Reads an older cookie of the site, so that the switch to seals keeps visitors signed in."""
 
     def read(self, value: str, /, *, at: float) -> State:
         """Return the session of an authentic *value*, at the time *at* (epoch seconds).
@@ -35,7 +35,7 @@ class Reader(Protocol):
 
 @final
 class Readers:
-    """Those readers that the option ``accept`` enables; falsy if there are none."""
+    """The readers that the option ``accept`` enables. False in a condition if there are none."""
 
     __slots__ = ("_readers",)
 
@@ -77,6 +77,6 @@ class Readers:
 
 
 def id_of(state: State, codec: Codec) -> str:
-    """Return what a list of revocations calls an older cookie: by what it holds, for its text varies."""
+    """Return the id of an older cookie for a list of revocations: a hash of its contents."""
     content = f"{state.issued_at!r} ".encode() + codec.encode(state.data, {})
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:24]).decode()

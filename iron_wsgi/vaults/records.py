@@ -27,8 +27,8 @@ GRACE: Final = 60.0
 class Records:
     """The sessions of one store.
 
-    What a store gets is encrypted under a key of its own, so that it opens as no cookie, and a hash in place
-    of the id: whoever reads the store learns nothing, and can take over no session.
+    The store gets a hash in place of the id, and data that are encrypted under a key of their own. So a dump
+    of the store shows nothing, and nothing in it works as a cookie.
     """
 
     __slots__ = ("_cipher", "_codec", "_options", "_store")

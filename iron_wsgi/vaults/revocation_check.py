@@ -1,4 +1,4 @@
-"""What a list of revocations is asked, and told."""
+"""The revocation check: is a session over? And the entry that says so."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from iron_wsgi.sessions.options import SessionOptions
 from iron_wsgi.sessions.state import FormerSession, State
 
 LIST: Final = "list of revocations"
-"""What it is called in the log."""
+"""The list's name in the log."""
 
 
 def refuse_revoked(state: State, options: SessionOptions) -> None:
-    """Ask the option ``revocations``, if there is one, whether *state* is over.
+    """Refuse *state* if the list in the option ``revocations`` says that it was revoked.
 
     Raises:
-        Refused: It is; or the list has lost what it knew.
+        Refused: The session was revoked (``"revoked"``), or the list has lost its entries (``"lost"``).
         Unavailable: The list does not answer, and ``on_outage`` is ``"refuse"``.
     """
     revocations = options.revocations
@@ -43,10 +43,11 @@ def refuse_revoked(state: State, options: SessionOptions) -> None:
         raise Refused("revoked")
 
 
-def revoke(over: FormerSession, options: SessionOptions) -> bool:
-    """Tell the option ``revocations``, if there is one, that a session is over.
+def revoke(former: FormerSession, options: SessionOptions) -> bool:
+    """Add *former* to the list in the option ``revocations``, if there is one.
 
-    Returns whether it was alive until now, as far as *over* says that it matters.
+    Returns:
+        False if the session had to be alive, and was revoked before.
 
     Raises:
         Unavailable: The list does not answer.
@@ -54,19 +55,19 @@ def revoke(over: FormerSession, options: SessionOptions) -> bool:
     revocations = options.revocations
     if revocations is None:
         return True
-    until = None if over.until is None else over.until + options.skew + MARGIN
-    issued_at = over.issued_at
+    until = None if former.until is None else former.until + options.skew + MARGIN
+    issued_at = former.issued_at
     if issued_at is None:
-        ask(LIST, lambda: revocations.revoke(over.sid, expires_at=until))
+        ask(LIST, lambda: revocations.revoke(former.sid, expires_at=until))
         return True
 
     def is_over() -> bool:
         try:
-            return ask(LIST, lambda: revocations.is_revoked_now(over.sid, over.subject, issued_at))
+            return ask(LIST, lambda: revocations.is_revoked_now(former.sid, former.subject, issued_at))
         except Refused:
             return True
 
     was_alive = not is_over()
-    is_news = ask(LIST, lambda: revocations.revoke(over.sid, expires_at=until))
-    # Where it is none, somebody was faster; or it is a list that notes no single sessions, and knows nothing.
+    is_news = ask(LIST, lambda: revocations.revoke(former.sid, expires_at=until))
+    # No news: another request was faster, or this kind of list keeps no single sessions.
     return was_alive and (is_news or not is_over())

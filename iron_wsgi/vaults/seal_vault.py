@@ -1,4 +1,4 @@
-"""The lower floor: one cookie value, and everything that decides whether it is trusted. No HTTP."""
+"""The seal vault: one cookie value, and every check that decides whether it is trusted. No HTTP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SealVault:
 
     __slots__ = (
         "_codec",
-        "_has_met_list",
+        "_list_was_asked",
         "_must_end",
         "_options",
         "_readers",
@@ -54,21 +54,20 @@ class SealVault:
 
         Args:
             options: The options.
-            readers: What can read older cookies, by the names that the option ``accept`` may enable.
+            readers: Readers of older cookies, by the names that the option ``accept`` may enable.
             reference_keys: Keys of the data that a reference to a store carries too, so that `peek` finds
                 them.
-            rechecks: Whether the list of revocations is asked again when a session that came is written, so
-                that one which was revoked meanwhile is `Ended`. Without it a seal goes out that nobody will
-                accept.
+            rechecks: Whether `dump` asks the list of revocations again, and raises `Ended` for a session
+                that was revoked meanwhile. Without it `dump` writes a seal that `load` will refuse.
 
         Raises:
-            ConfigError: ``accept`` names what nobody here can read.
+            ConfigError: ``accept`` names a cookie that has no reader here.
         """
         self._options = options
         self._readers = Readers(options.accept, readers or {})
         self._reference_keys = reference_keys
         self._rechecks = rechecks
-        self._has_met_list = options.revocations is None
+        self._list_was_asked = options.revocations is None
         # Sessions that never end are accepted only where sessions never end.
         self._must_end = options.ttl > 0 or options.absolute_timeout is not None
         self._codec = Codec(options)
@@ -87,7 +86,7 @@ class SealVault:
             state.is_outdated = True  # it moves into the store
         # 8. The list of revocations.
         if not state.mac and self._options.revocations is not None:
-            # An older cookie: not the session's own id, which nobody may be able to reckon, or to share.
+            # An older cookie has no id of its own. The list knows it by a hash of its contents.
             state.meta["was"] = id_of(state, self._codec)
         refuse_revoked(state, self._options)
         self._note_subject(state)
@@ -104,7 +103,7 @@ class SealVault:
         if "%" in value:  # some clients percent-encode '*'; jshttp/cookie, which the peers use, decodes it
             value = unquote(value)
 
-        # 2. What does not even begin as a seal may be what the site used before. A seal never is.
+        # 2. A value that does not begin as a seal may be an older cookie of the site. A seal never is.
         if self._readers and not value.startswith("Fe26."):
             return self._older(value, at)
 
@@ -136,7 +135,7 @@ class SealVault:
             is_new=False,
             is_outdated=is_legacy
             or options.password.is_outdated(fields.password_id)
-            or self._wants_stamp(meta),
+            or self._lacks_time_of_issue(meta),
             snapshot=self._codec.snapshot(opened.plaintext),
         )
         if state.issued_at > at + options.skew:
@@ -151,8 +150,8 @@ class SealVault:
         if self._options.has_server_state:
             state.subject = self._options.subject_of(state.data)
 
-    def _wants_stamp(self, meta: dict[str, Any]) -> bool:
-        """Tell whether a seal needs a stamp: one that Node alone renews would never grow old without."""
+    def _lacks_time_of_issue(self, meta: dict[str, Any]) -> bool:
+        """Tell whether a seal lacks its time of issue, without which one that Node renews never grows old."""
         return self._options.is_timed and "iat" not in meta
 
     def _fetch(self, state: State) -> None:
@@ -170,7 +169,7 @@ class SealVault:
         state.is_outdated |= carried != self._carried(state.data)
 
     def _carried(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Return what a reference carries of *data*."""
+        """Return the data that a reference to the store carries."""
         return {key: data[key] for key in self._reference_keys if key in data}
 
     def _older(self, value: str, at: float) -> State:
@@ -185,7 +184,7 @@ class SealVault:
         return timeout is not None and at >= state.issued_at + timeout + self._options.skew
 
     def _issued_at(self, meta: dict[str, Any], expires_at: float | None, at: float) -> float:
-        """Return the time of issue; for a seal without a stamp the earliest that its expiry allows."""
+        """Return the time of issue. For a seal without a stamp it is the earliest that its expiry allows."""
         if "iat" in meta:
             issued_at: float = meta["iat"]
             return issued_at
@@ -199,7 +198,7 @@ class SealVault:
     def dump(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
         """Seal *state*, or write it into the store and seal a reference. See `Vault.dump`.
 
-        A moment that has passed makes a seal that is expired for every reader.
+        An *expires_at* in the past makes a seal that every reader takes for expired.
         """
         # 1. A session that was revoked since it came is over.
         if self._rechecks and not state.is_new:
@@ -207,8 +206,8 @@ class SealVault:
                 refuse_revoked(state, self._options)
             except Refused:
                 raise Ended from None
-        if not self._has_met_list:
-            self._meet_list(state)
+        if not self._list_was_asked:
+            self._ask_list_once(state)
         # 2. Its stamps.
         self._stamp(state, expires_at)
         # 3. In the cookie, if it stays there and fits.
@@ -227,32 +226,32 @@ class SealVault:
 
     def preview(self, state: State, *, expires_at: float | None, cookie: Cookie | None = None) -> str:
         """Return a value as long as `dump` would return. See `Vault.preview`."""
-        duplicate = State(
+        copy = State(
             meta=dict(state.meta), mac=state.mac, issued_at=state.issued_at, expires_at=state.expires_at
         )
-        self._stamp(duplicate, expires_at)
-        ref = duplicate.meta.pop("ref", duplicate.sid)
+        self._stamp(copy, expires_at)
+        ref = copy.meta.pop("ref", copy.sid)
         if self._options.storage == "cookie":
-            value = self._seal(self._codec.encode(state.data, duplicate.meta), expires_at)
+            value = self._seal(self._codec.encode(state.data, copy.meta), expires_at)
             if self._options.overflow != "store" or _fits(value, cookie):
                 return value
-        return self._seal(self._reference(state.data, {**duplicate.meta, "ref": ref}), expires_at)
+        return self._seal(self._reference(state.data, {**copy.meta, "ref": ref}), expires_at)
 
     def settle(self, state: State) -> None:
-        """Let go of the record of a session that is in its cookie again. See `Vault.settle`."""
+        """Release the record of a session that is in its cookie again. See `Vault.settle`."""
         if self._records is not None and state.stored is None:
             self._records.release(state)
 
-    def end(self, over: FormerSession) -> bool:
+    def end(self, former: FormerSession) -> bool:
         """Revoke the session's id and delete its record. See `Vault.end`.
 
-        In this order: if the second fails, whoever tries again meets the list.
+        In this order: if the deletion fails, the id is revoked already.
         """
-        was_alive = revoke(over, self._options)
-        if self._records is not None and over.ref is not None:
-            was_alive = self._records.delete(over.ref) and was_alive
+        was_alive = revoke(former, self._options)
+        if self._records is not None and former.ref is not None:
+            was_alive = self._records.delete(former.ref) and was_alive
         elif self._records is not None and self._options.storage == "store":
-            self._records.delete(over.sid)  # a parallel request may have moved it out of its cookie
+            self._records.delete(former.sid)  # a parallel request may have moved it out of its cookie
         return was_alive
 
     def _stamp(self, state: State, expires_at: float | None) -> None:
@@ -264,19 +263,19 @@ class SealVault:
             state.meta.setdefault("iat", round(state.issued_at, 3))
         if options.revocations is None or expires_at is None:
             return
-        # The copies that a browser, or a thief, has kept may live longer than what is written now.
+        # Copies of older seals may live longer than the one that is written now.
         until = max(state.meta.get("until", 0), state.expires_at or 0)
         if until > expires_at:
             state.meta["until"] = round(until, 3)
-        # And what a parallel request writes, of which nothing is known here, as long as any under this id.
+        # A parallel request may write a seal that lives as long as any under this id.
         if needs_new_id(state, options, expires_at):
             state.meta["life"] = round(expires_at - now(options.clock))
 
-    def _meet_list(self, state: State) -> None:
+    def _ask_list_once(self, state: State) -> None:
         """Ask the list once before the first session begins.
 
-        One that finds itself empty takes the moment of the first question for that of its loss, and what
-        began before for lost.
+        A list that is empty takes its first question for the moment at which it lost its entries, and refuses
+        every session that began before.
         """
         try:
             refuse_revoked(state, self._options)
@@ -284,7 +283,7 @@ class SealVault:
             if state.is_new and refused.reason == "lost":
                 state.issued_at = now(self._options.clock)
                 state.meta.pop("iat", None)
-        self._has_met_list = True
+        self._list_was_asked = True
 
     def _reference(self, data: dict[str, Any], meta: dict[str, Any]) -> bytes:
         stamps = {name: meta[name] for name in ("sid", "iat", "ref")}

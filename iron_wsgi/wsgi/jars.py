@@ -23,7 +23,7 @@ SESSIONS_KEY = "iron_wsgi.sessions"
 def sessions_of(environ: WSGIEnvironment, *, keep: bool) -> dict[str, Session]:
     """Return the sessions of this exchange by cookie name, as *environ* holds them.
 
-    They are held beside the Cookie header that they were read from, since a copied environ may have another.
+    The Cookie header stands beside them, because a copied environ may have another one.
     Without *keep* nothing is left in the environ.
     """
     cookie = environ.get("HTTP_COOKIE")
@@ -39,8 +39,8 @@ def sessions_of(environ: WSGIEnvironment, *, keep: bool) -> dict[str, Session]:
 class WaitingJar:
     """The jar of an exchange whose response is held back: what is sent waits in `outcome`.
 
-    It knows the Cookie header, not the environ or the response, which know the session: such a circle would
-    leave every request to the garbage collector.
+    It holds the Cookie header, but neither the environ nor the response: these hold the session, and a circle
+    of references would keep each request alive until the garbage collector runs.
     """
 
     # One is made for every request, and most end as they began.

@@ -33,7 +33,7 @@ REFUSAL: Final = (
 
 @final
 class Response:
-    """What the application answers, held back until its headers must go."""
+    """The application's response, held back until its headers must be sent."""
 
     __slots__ = (
         "_environ",
