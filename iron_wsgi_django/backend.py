@@ -274,7 +274,8 @@ class SessionStore(AsyncMethods, NestedChanges):
 
     def _committed(self, state: State, status: int, *, renew: bool) -> Outcome:
         engine = self._engine
-        lifetime = self._lifetime(state) if renew or engine.options.refresh_after is not None else None
+        may_renew = engine.options.refresh_after is not None and not state.is_new
+        lifetime = self._lifetime(state) if renew or may_renew else None
         expires_at = None if lifetime is None else lifetime.expires_at
         if not renew and engine.is_idle(state, expires_at=expires_at):
             return Outcome(vary=state.accessed)

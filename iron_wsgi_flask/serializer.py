@@ -56,7 +56,7 @@ class TaggedJSON(TaggedJSONSerializer):
     def __init__(self) -> None:
         """Register Flask's tags."""
         super().__init__()
-        self._flask_tags = len(self.order)
+        self._flask_tags = len(TaggedJSON.default_tags)
         # Untags each object as it is read, the innermost first: Flask walks over the whole afterwards.
         self._decoder = json.JSONDecoder(object_hook=self.untag)
 

@@ -26,6 +26,10 @@ class Candidates(NamedTuple):
     received_names: tuple[str, ...]
     has_more: bool
 
+    def __repr__(self) -> str:
+        """Show no value."""
+        return f"<Candidates {self.received_names}>"
+
 
 def candidates(jar: CookieJar, name: str, chunk_names: Sequence[str]) -> Candidates:
     """Return what came in under the cookie's *name*, and in chunks of it."""

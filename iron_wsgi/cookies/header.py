@@ -14,13 +14,16 @@ class CookieHeader:
     """The text of a ``Cookie`` header.
 
     Werkzeug's parser decides what it holds. It is left out where its answer is plain.
+
+    Attributes:
+        text: The header, one character for each octet.
     """
 
-    __slots__ = ("_only", "_parsed", "_text")
+    __slots__ = ("_only", "_parsed", "text")
 
     def __init__(self, text: str) -> None:
         """Hold *text*, as WSGI gives it: one character for each octet."""
-        self._text = text
+        self.text = text
         self._only: str | None = None
         self._parsed: MultiDict[str, str] | None = None
 
@@ -29,7 +32,7 @@ class CookieHeader:
         # 1. A name that does not occur in the text has no value. Nor has a name that begins with another one,
         # as a chunk's does, where that other one occurs once and is a cookie of its own.
         only = self._only
-        if (only is not None and only != name and name.startswith(only)) or name not in self._text:
+        if (only is not None and only != name and name.startswith(only)) or name not in self.text:
             return ()
         # 2. A plain pair whose name occurs nowhere else has the value that stands there.
         if self._parsed is None:
@@ -37,13 +40,13 @@ class CookieHeader:
             if value is not None:
                 self._only = name
                 return (value,)
-            self._parsed = parse_cookie(self._text)
+            self._parsed = parse_cookie(self.text)
         # 3. For all else the parser decides.
         return self._parsed.getlist(name)
 
     def _only_value(self, name: str) -> str | None:
         """Return the value of the one plain pair of *name*; None where it takes a parser to tell."""
-        text = self._text
+        text = self.text
         start = text.find(name)
         after = start + len(name)
         # Quotes may hide a pair from a parser, however far before it they begin.

@@ -48,8 +48,19 @@ class CheckedPassword(str):
         Raises:
             ConfigError: It has fewer than 32 UTF-16 units, or holds half a surrogate pair.
         """
-        check_password(password)
-        return super().__new__(cls, password)
+        # Its characters: a subclass of str, such as a member of an Enum, may show itself as something else.
+        text = str.__str__(password)
+        check_password(text)
+        return super().__new__(cls, text)
+
+    def __repr__(self) -> str:
+        """Show no password."""
+        return "<CheckedPassword>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        msg = "passwords are not to be pickled"
+        raise TypeError(msg)
 
 
 Key: TypeAlias = str | bytes | KeyPair

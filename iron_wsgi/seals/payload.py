@@ -59,7 +59,7 @@ class StrictJSON:
                 infinities, integers beyond 2^53-1, keys that are no strings, the key ``__proto__``, more than
                 32 levels.
         """
-        if not _is_plain(data):
+        if type(data) is not dict or not _is_plain(data):
             _check(data, root, 1)
         return self.encode(data)
 

@@ -195,7 +195,7 @@ def parse(text: str) -> Fields:
         msg = f"not a seal: 8 fields joined by '*' are expected, {len(fields)} found"
         raise InvalidSeal(msg)
     prefix, password_id, encryption_salt, iv, ciphertext, expiration, integrity_salt, mac = fields
-    if prefix != b"Fe26.2":
+    if prefix != PREFIX.encode():
         msg = "not a seal of this format: it does not begin with 'Fe26.2'"
         raise InvalidSeal(msg)
     signed = raw[: len(raw) - len(integrity_salt) - len(mac) - 2]

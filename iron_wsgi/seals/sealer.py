@@ -277,9 +277,13 @@ class _Opened(NamedTuple):
     fields: fe26.Fields
     expires_at: float | None
 
+    def __repr__(self) -> str:
+        """Show no content."""
+        return "<_Opened>"
+
     @property
     def use(self) -> str:
-        """The id of the seal's one use: of its MAC's octets, since the text has several spellings."""
+        """The id of the seal's one use: a hash of its MAC's octets."""
         octets = base64.urlsafe_b64decode(self.fields.mac + b"=")
         return "once " + base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).decode()
 

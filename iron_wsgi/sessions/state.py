@@ -144,8 +144,7 @@ class State:
     def sid(self) -> str:
         """The session's id: the stamped one, or one from the seal's MAC; empty until a new session needs one.
 
-        From the MAC's octets, not its text: peers accept several spellings of one seal. 32 characters, so
-        that it fits where Django's applications keep a session's key.
+        It is a hash of the MAC's octets. 32 characters fit where Django's applications keep a session's key.
         """
         stamped: str = self.meta.get("sid", "")
         if stamped or not self.mac:
@@ -167,13 +166,13 @@ class State:
 
     def is_changed(self) -> bool:
         """Tell whether the data differ from what came in or was last written, in nested values too."""
-        if self.modified or self.snapshot is None or self.exposed == set():
+        is_tracked = self.exposed is not None
+        if self.modified or self.snapshot is None or (is_tracked and not self.exposed):
             return self.modified
         data = dict(self.data)  # a copy: a thread of a streamed response may still write
-        is_all = self.exposed is None
-        exposed = data if self.exposed is None else self.exposed
+        exposed = data if self.exposed is None else list(self.exposed)
         keys = [key for key in exposed if key in data and type(data[key]) not in _IMMUTABLE]
-        return bool(keys) and not self.snapshot.is_same(data, self.meta, keys=keys, is_all=is_all)
+        return bool(keys) and not self.snapshot.is_same(data, self.meta, keys=keys, is_all=not is_tracked)
 
     def settle(self) -> bool:
         """Decide for good whether the data were changed; later changes in place are not noticed."""

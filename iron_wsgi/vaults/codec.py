@@ -47,8 +47,10 @@ class Codec:
         serializer = options.serializer
         self._serializer = serializer
         # For comparing, where nothing is written, the strict checks can be left out.
-        self._encode_unchecked = serializer.encode if isinstance(serializer, StrictJSON) else serializer.dumps
-        self._has_member = getattr(serializer, "has_member", None)
+        self._encode_unchecked = serializer.encode if type(serializer) is StrictJSON else serializer.dumps
+        # A class that inherits it may write otherwise.
+        is_own = "has_member" in vars(type(serializer))
+        self._has_member = getattr(serializer, "has_member", None) if is_own else None
         self._accepts_legacy = NEXT_IRON_SESSION in options.accept
 
     def encode(self, data: dict[str, Any], meta: dict[str, Any]) -> bytes:

@@ -20,6 +20,10 @@ class Merged(NamedTuple):
     data: dict[str, Any]
     conflicts: list[str]
 
+    def __repr__(self) -> str:
+        """Show no content."""
+        return "<Merged>"
+
 
 def merge(
     base: Mapping[str, Any],

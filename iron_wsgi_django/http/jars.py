@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, parse_cookie
 
 from iron_wsgi import CookieJar, HeadersAlreadySent, Outcome
-from iron_wsgi.wsgi.jars import WaitingJar
+from iron_wsgi.cookies.header import CookieHeader
 
 
 @final
@@ -45,23 +45,30 @@ class RequestJar:
 
     def __init__(self, request: HttpRequest) -> None:
         """Read the cookies of *request*."""
-        self._header: str = request.META.get("HTTP_COOKIE", "")
-        # None until something reads `request.COOKIES`. The session's first use parses the header then.
+        self._header = CookieHeader(request.META.get("HTTP_COOKIE", ""))
+        # None until something reads `request.COOKIES`.
         self._cookies: dict[str, str] | None = request.__dict__.get("COOKIES")
         self.is_closed = False
 
     def read(self, name: str) -> Sequence[str]:
-        """Return every value sent under *name*; or the one that a middleware put into ``request.COOKIES``."""
+        """Return every value sent under *name*; or the one that a middleware put into ``request.COOKIES``.
+
+        Names are compared octet by octet. Django strips spaces from them, so a subdomain could send another
+        cookie in the place of one whose name begins with ``__Host-``.
+        """
+        values = self._header.values(name)
         if self._cookies is None:
-            self._cookies = parse_cookie(self._header)
-        value = self._cookies.get(name)
-        if value is None:
-            return ()
-        if self._header.count(f"{name}=") < 2:
-            return (value,)
-        # Django keeps only the last of several.
-        values = WaitingJar({"HTTP_COOKIE": self._header}).read(name)
-        return values if value in values else (value,)
+            return values
+        shown = self._cookies.get(name)
+        if shown in values or (shown is None and not values) or shown in self._as_django_reads(name):
+            return values
+        return () if shown is None else (shown,)
+
+    def _as_django_reads(self, name: str) -> tuple[str | None, str | None]:
+        """Return what Django finds under *name* in the header, under ASGI and under WSGI."""
+        text = self._header.text
+        decoded = text.encode("latin-1", "replace").decode(errors="replace")
+        return parse_cookie(text).get(name), parse_cookie(decoded).get(name)
 
     def send(self, outcome: Outcome) -> None:
         """Check that *outcome* can still be sent; the next commit returns it again.

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from iron_wsgi import PayloadError, Refused, SessionOptions
+from iron_wsgi.cookies.candidates import Candidates
+from iron_wsgi.seals.payload import StrictJSON
 from iron_wsgi.vaults.codec import Codec, Decoded
+from iron_wsgi.vaults.merge import merge
 
 from .visitor import PASSWORD
 
@@ -127,3 +130,23 @@ def test_a_value_is_the_same_as_itself_without_being_written() -> None:
 
     value = Restless()
     assert _codec(serializer=Idle()).is_same(value, value)
+
+
+def test_a_serializer_that_inherits_from_the_strict_one_is_compared_by_what_it_writes() -> None:
+    class Reversed(StrictJSON):
+        def dumps(self, data: dict[str, Any], /, *, root: str = "session") -> bytes:
+            return super().dumps(data, root=root)[::-1]
+
+        def loads(self, payload: bytes, /) -> Any:
+            return super().loads(payload[::-1])
+
+    codec = _codec(serializer=Reversed())
+    plaintext = codec.encode({"a": [1]}, {})
+    assert not codec.has_members(plaintext[::-1], {"a": [1]}, ["a"])
+    assert codec.is_written_as({"a": [1]}, {}, plaintext)
+
+
+def test_what_passes_between_the_parts_shows_no_content() -> None:
+    merged = merge({}, {"a": "CANARY"}, {}, is_same=lambda one, other: one == other)
+    found = Candidates(["CANARY"], ("s",), has_more=False)
+    assert "CANARY" not in f"{merged!r} {found!r}"

@@ -17,7 +17,7 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore as Sign
 from django.core import mail
 from django.core.cache import cache
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse, parse_cookie
 from django.views.debug import get_exception_reporter_filter
 
 from iron_wsgi import CookieTooLarge, HeadersAlreadySent, Outcome, Unavailable
@@ -392,6 +392,38 @@ def test_what_another_middleware_made_of_the_cookies_counts(clock: FakeClock) ->
         assert RequestJar(twice).read(NAME) == (request.COOKIES[NAME],)
         del request.COOKIES[NAME]
         assert RequestJar(request).read(NAME) == ()
+
+
+# Octets that Django's parser strips from names, as a browser sends them: ASCII, or UTF-8.
+SPACES: Final = ["\x1c", "\x1f", "\x85", "\xa0", "\xc2\x85", "\xc2\xa0", "\xe2\x80\x80", "\xe3\x80\x80"]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=ascii)
+@pytest.mark.parametrize(
+    "place", ["{space}{name}={theirs}", "{name}{space}={theirs}", "{name} {space}={theirs}"]
+)
+@pytest.mark.parametrize("parsed_before", ["not at all", "by WSGI", "by ASGI"])
+def test_no_subdomain_takes_the_place_of_a_host_cookie_by_a_name_with_spaces(
+    space: str, place: str, parsed_before: str, clock: FakeClock
+) -> None:
+    name, theirs = "__Host-s", sealed({"user": 666})
+    header = f"{name}={GOOD}; " + place.format(space=space, name=name, theirs=theirs)
+    request = Site(clock).request()
+    request.META["HTTP_COOKIE"] = request.environ["HTTP_COOKIE"] = header
+    if parsed_before == "by WSGI":
+        assert len(request.COOKIES) >= 1
+    elif parsed_before == "by ASGI":
+        request.COOKIES = parse_cookie(header)
+    assert list(RequestJar(request).read(name)) == [GOOD]
+
+
+def test_a_session_that_a_renewal_only_looks_for_is_not_said_to_be_read_late(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(clock, SESSION_SAVE_EVERY_REQUEST=True, IRON_SESSION={"refresh_after": 60})
+    response = site.visit(lambda _: StreamingHttpResponse([b"x"]))
+    assert b"".join(response.streaming_content) == b"x"
+    assert caplog.records == []
 
 
 # Errors.

@@ -402,3 +402,31 @@ def test_an_authentic_payload_that_is_no_session_is_refused_and_no_error(octets:
     response = place.send(f"session={forged(octets)}", lambda current: str(dict(current)))
     assert response.status_code == 200
     assert response.text in ("{}", "{'a': None}")
+
+
+class TagLarge(JSONTag):
+    """Integers that JavaScript would round."""
+
+    key = " big"
+
+    def check(self, value: Any) -> bool:
+        return type(value) is int and value > 2**53
+
+    def to_json(self, value: Any) -> str:
+        return str(value)
+
+    def to_python(self, value: Any) -> int:
+        return int(value)
+
+
+class OwnTags(TaggedJSON):
+    """A serializer with one more tag, given in Flask's own way."""
+
+    default_tags = [TagLarge, *TaggedJSON.default_tags]  # noqa: RUF012 - Flask's name and form
+
+
+def test_tags_of_a_subclass_count() -> None:
+    app = Flask(__name__)
+    with app.app_context():
+        assert OwnTags().dumps({"n": 2**60}) == b'{"n":{" big":"1152921504606846976"}}'
+        assert OwnTags().loads(b'{"n":{" big":"1152921504606846976"}}') == {"n": 2**60}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -24,6 +25,32 @@ def test_a_string_is_the_password_with_id_1() -> None:
     passwords = Passwords.parse(PASSWORD)
     assert _shape(passwords) == (("1",), "1")
     assert passwords.sealing == passwords.get("1") == PASSWORD
+
+
+class Shown(str):
+    """A password that shows itself as something else."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "*" * 40
+
+
+class Secret(str, Enum):
+    PASSWORD = OTHER
+
+
+@pytest.mark.parametrize("given", [Shown(OTHER), Secret.PASSWORD], ids=["shown otherwise", "Enum"])
+def test_a_password_is_its_characters_whatever_it_shows(given: str) -> None:
+    assert Passwords.parse(given).sealing == OTHER
+    assert Passwords.parse({1: given}).sealing.encode() == OTHER.encode()
+
+
+def test_a_checked_password_shows_nothing_and_is_not_pickled() -> None:
+    secret = Passwords.parse(PASSWORD).sealing
+    assert PASSWORD not in repr(secret)
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
 
 
 @pytest.mark.parametrize(

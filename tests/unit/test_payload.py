@@ -217,3 +217,14 @@ def test_a_number_of_many_digits_costs_no_more_than_its_length() -> None:
     # int() would take quadratic time, and refuses beyond 4300 digits with another error.
     with pytest.raises(ValueError, match="a number is out of range"):
         JSON.loads(b"[" + b"7" * 100_000 + b"]")
+
+
+class Names(dict[Any, Any]):
+    """A dict of another type."""
+
+
+@pytest.mark.parametrize("data", [Names(__proto__=1), Names({1: 2}), Names(n=2**70), Names(n=float("nan"))])
+def test_a_dict_of_another_type_is_checked_as_strictly(data: Any) -> None:
+    with pytest.raises(PayloadError):
+        StrictJSON().dumps(data)
+    assert StrictJSON().dumps(Names(n=[1])) == b'{"n":[1]}'

@@ -166,3 +166,19 @@ def test_what_is_known_of_a_session_shows_neither_ids_nor_content() -> None:
         _codec().snapshot(b'{"a":"CANARY"}'),
     )
     assert "CANARY" not in repr(secrets)
+
+
+def test_keys_that_another_thread_reads_meanwhile_do_not_disturb_the_comparison() -> None:
+    exposed = {"cart"}
+    state = _opened({"cart": [1], "more": [2]}, exposed=exposed)
+
+    class Meanwhile:
+        def data(self) -> dict[str, Any]:
+            return {}
+
+        def is_same(self, _data: Any, _meta: Any, /, *, keys: list[str], is_all: bool) -> bool:
+            exposed.add("more")
+            return keys == ["cart"] and not is_all
+
+    state.snapshot = Meanwhile()
+    assert not state.is_changed()
