@@ -261,10 +261,8 @@ class SessionStore(AsyncMethods, NestedChanges):
             termination.regenerate_emptied(state, engine)
         state.accessed = was_accessed or (saves_all and state.refused is not None)
         try:
-            if is_empty and self._deletion:
-                outcome = self._deletion
-            else:
-                outcome = self._committed(state, status, renew=renew)
+            deletion = self._deletion if is_empty else None
+            outcome = deletion or self._committed(state, status, renew=renew)
         finally:
             state.exposed = None
         if state.destroyed and (is_changed or saves_all):
