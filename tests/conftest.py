@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import hypothesis
+import pytest
 
 pytest_plugins = ("tests.effort", "tests.parts")
 
@@ -17,4 +18,8 @@ hypothesis.settings.register_profile(
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-hypothesis.settings.load_profile("iron_wsgi")
+hypothesis.settings.register_profile("fast", hypothesis.settings.get_profile("iron_wsgi"), max_examples=20)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.load_profile("fast" if config.getoption("--fast") else "iron_wsgi")
