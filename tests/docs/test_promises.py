@@ -14,6 +14,9 @@ import pytest
 from tests.docs.pages import DOCS, PAGES, ROOT, prose, snippets
 
 SECURITY: Final = DOCS / "security.md"
+CORE: Final = ROOT / "iron_wsgi"
+TOPS: Final = ("iron_wsgi", "iron_wsgi_flask", "iron_wsgi_django", "tests", "docs")
+FILE: Final = re.compile(r"`(\w+/(?:[\w/]+\.\w+)?)`")
 NODE: Final = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
 
 
@@ -45,6 +48,24 @@ def test_every_promise_names_a_test() -> None:
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
     named = NODE.findall(page.read_text(encoding="utf-8"))
     assert [f"{file}::{name}" for file, name in named if name not in _tests_in(ROOT / file)] == []
+
+
+def test_every_file_that_the_map_of_the_code_names_exists_and_holds_what_it_says() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.partition("## Where things are\n")[2].partition("\n## ")[0]
+    files = {
+        name: ROOT / name if name.partition("/")[0] in TOPS else CORE / name for name in FILE.findall(section)
+    }
+    assert len(files) > 30
+    assert [name for name, path in files.items() if not path.exists()] == []
+    held = re.findall(r"`(\w+)`(?: and `(\w+)`)? in `([\w/]+\.py)`", section)
+    assert len(held) > 5
+    assert [
+        f"{name} in {file}"
+        for *names, file in held
+        for name in names
+        if name and not re.search(rf"^ *(def |class )?{name}\b", files[file].read_text("utf-8"), re.MULTILINE)
+    ] == []
 
 
 def test_the_worked_example_is_a_seal_that_another_implementation_made() -> None:
