@@ -1,7 +1,7 @@
-"""The command ``iron-wsgi``: make a password, seal and unseal JSON, dissect a cookie.
+"""The command ``iron-wsgi``: make a password, seal and unseal JSON, inspect a cookie.
 
-Passwords come from an environment variable, a file or a prompt, never from an argument, which every user of
-the machine could read in the list of processes. Errors are one line and quote nothing that was given.
+Passwords come from an environment variable, a file or a prompt. They are never an argument, because every
+user of the machine can read the arguments of all processes. An error is one line and quotes no input.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from iron_wsgi.seals.passwords import Password, Passwords, generate_password
 from iron_wsgi.seals.sealer import Sealer, seal_data, unseal_data
 from iron_wsgi.times import DEFAULT_TTL, Clock
 
-from .inspection import inspect, pasted, plain, pretty
+from .inspection import inspect, pretty, printable, seals_in
 
 VARIABLE = "IRON_SESSION_PASSWORD"
 EXIT_CODES = "Exit codes: 0 done, 1 a seal could not be opened, 2 wrong use."
@@ -44,10 +44,10 @@ def main(
     """Run the command and return its exit code: 0 done, 1 a seal could not be opened, 2 wrong use.
 
     Args:
-        argv: The arguments; those of the process if None.
-        stdin: Where data are read from when they are no argument.
+        argv: The arguments; None for those of the process.
+        stdin: The input for data that are no argument; None for the process's standard input.
         environ: The environment variables.
-        ask: Asks for a password without showing it.
+        ask: Asks for a password, which the terminal does not show.
         clock: Returns epoch seconds; `time.time` if None.
     """
     call = _Call(stdin=stdin or sys.stdin, environ=environ, ask=ask, clock=clock)
@@ -55,12 +55,12 @@ def main(
         warnings.simplefilter("always", WeakPasswordWarning)
         code = _run(argv, call)
     for message in dict.fromkeys(str(warning.message) for warning in caught):
-        _complain(f"warning: {message}")
+        _print_error(f"warning: {message}")
     return code
 
 
 class _Call(argparse.Namespace):
-    """One call of the command: its surroundings, and the arguments that are parsed into it."""
+    """One call of the command: its environment and its parsed arguments."""
 
     stdin: TextIO
     environ: Mapping[str, str]
@@ -82,11 +82,11 @@ class _Misuse(Exception):
 
 @final
 class _Parser(argparse.ArgumentParser):
-    """Answers misuse in one line, without the argument: it may well be a password or a cookie."""
+    """Answers wrong use in one line. The argument is not quoted: it may be a password or a cookie."""
 
     def error(self, message: str) -> NoReturn:
-        fault = re.split(r":? ['\"]", message)[0]
-        raise _Misuse(f"{fault}; see {self.prog} --help")
+        problem = re.split(r":? ['\"]", message)[0]
+        raise _Misuse(f"{problem}; see {self.prog} --help")
 
 
 def _run(argv: Sequence[str] | None, call: _Call) -> int:
@@ -96,12 +96,12 @@ def _run(argv: Sequence[str] | None, call: _Call) -> int:
     except SystemExit:  # --help
         return 0
     except SealError as error:
-        fault, code = str(error), 1
+        problem, code = str(error), 1
     except (IronError, _Misuse) as error:
-        fault, code = str(error), 2
+        problem, code = str(error), 2
     except (EOFError, KeyboardInterrupt):
-        fault, code = "stopped", 2
-    _complain(fault)
+        problem, code = "stopped", 2
+    _print_error(problem)
     return code
 
 
@@ -164,7 +164,7 @@ def _seal(call: _Call) -> int:
 
 def _unseal(call: _Call) -> int:
     passwords = _passwords(call) or _refuse_without_password()
-    cookies, *others = pasted(_text(call))
+    cookies, *others = seals_in(_text(call))
     if others:
         raise _Misuse(f"there are {1 + len(others)} seals; give one")
     seal, rounds, clock = "".join(cookies.values()), call.iterations, call.clock
@@ -205,13 +205,13 @@ def _text(call: _Call) -> str:
 
 
 def _passwords(call: _Call, prompt: str = "Password: ") -> Passwords | None:
-    """Return the passwords; None where no source has one. Errors name no variable or file: see `_Parser`."""
+    """Return the passwords; None if no source has one. Errors quote no argument, as in `_Parser`."""
     if call.password_file is not None:
         try:
             text = call.password_file.read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
-            fault = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise _Misuse(f"the file of --password-file cannot be read: {fault}") from None
+            problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise _Misuse(f"the file of --password-file cannot be read: {problem}") from None
     else:
         text = call.environ.get(call.password_env or VARIABLE, "")
         if not text and call.password_env is not None:
@@ -229,5 +229,5 @@ def _passwords(call: _Call, prompt: str = "Password: ") -> Passwords | None:
     return Passwords.parse(password)
 
 
-def _complain(message: str) -> None:
-    print("iron-wsgi:", plain(message), file=sys.stderr)
+def _print_error(message: str) -> None:
+    print("iron-wsgi:", printable(message), file=sys.stderr)

@@ -40,11 +40,11 @@ _STAMPS = {
 
 @final
 class Report(NamedTuple):
-    """What there is to say of some seals.
+    """A report on one or more seals.
 
     Attributes:
-        text: Lines for a terminal, without a whole seal among them.
-        is_opened: Whether the passwords given open every one; True where none were given.
+        text: Lines for a terminal. None of them holds a whole seal.
+        is_opened: Whether the passwords open every seal; True if no passwords were given.
     """
 
     text: str
@@ -54,21 +54,21 @@ class Report(NamedTuple):
 def inspect(
     text: str, passwords: Passwords | None, *, iterations: int = 1, clock: Clock | None = None
 ) -> Report:
-    """Return everything about the seals in *text*, be it a value, a cookie, a header or a table.
+    """Return the report on the seals in *text*: a value, a cookie, a header or a table.
 
     Args:
-        text: What was copied from a browser.
-        passwords: What opens them; None shows what everybody can read.
-        iterations: PBKDF2 rounds they were made with.
+        text: Text that was copied from a browser.
+        passwords: The passwords that open them; None for the parts that everybody can read.
+        iterations: The PBKDF2 rounds of the seals.
         clock: Returns epoch seconds; `time.time` if None.
 
     Raises:
-        InvalidSeal: There is none, or it is not made of a seal's parts.
+        InvalidSeal: There is no seal, or one does not have the parts of a seal.
     """
     at = now(clock)
     lines: list[str] = []
     is_opened = True
-    for cookies in pasted(text):
+    for cookies in seals_in(text):
         fields = fe26.parse("".join(cookies.values()))
         lines += [*_sizes(cookies), "", *_parts("".join(cookies.values())), ""]
         lines.append(f"expires  {_expiry(fields.expiration, at)}")
@@ -76,7 +76,7 @@ def inspect(
             lines.append("proven   nothing: no password was given, and anybody could have written this")
             continue
         try:
-            # At the beginning of time nothing has expired: whether it has was said above.
+            # now=0, so that no seal is expired: the report has a line for that already.
             opened = fe26.unseal_at(fields, password_for(fields, passwords), now=0, iterations=iterations)
         except SealError as error:
             lines.append(f"opened   no: {error}. The ids of the passwords given: {', '.join(passwords.ids)}")
@@ -92,7 +92,7 @@ def _sizes(cookies: Mapping[str, str]) -> Iterator[str]:
     attributes = len(Cookie(name="s", value="", options=CookieOptions(), max_age=DEFAULT_TTL).header) - 2
     for name, value in cookies.items():
         line = len(name) + len("=") + len(value) + attributes
-        label = plain(name) or "of unknown name"
+        label = printable(name) or "of unknown name"
         yield (
             f"cookie   {label}: {len(value)} octets; with name and default attributes "
             f"{line} of {MAX_COOKIE} ({line / MAX_COOKIE:.0%})"
@@ -103,8 +103,8 @@ def _parts(seal: str) -> Iterator[str]:
     yield "   field            octets  begins      what it is"
     for number, part in enumerate(seal.partition("~")[0].split("*")):
         label, meaning = _FIELDS[number]
-        # Never the whole: what is printed here, and copied from here, must not be a session.
-        yield f" {number + 1} {label:<16} {len(part):>6}  {plain(part[:8]):<10}  {meaning}"
+        # Never the whole part: text that is copied from the terminal must not be a session.
+        yield f" {number + 1} {label:<16} {len(part):>6}  {printable(part[:8]):<10}  {meaning}"
 
 
 def _payload(plaintext: bytes) -> Iterator[str]:
@@ -118,11 +118,11 @@ def _payload(plaintext: bytes) -> Iterator[str]:
     stamps = data.get(META_KEY) if isinstance(data, dict) else None
     for name, value in stamps.items() if isinstance(stamps, dict) else ():
         moment = f", {_moment(value)}" if name in ("iat", "exp") and isinstance(value, (int, float)) else ""
-        yield f"{META_KEY}.{plain(name)}: {_STAMPS.get(name, 'unknown to this version')}{moment}"
+        yield f"{META_KEY}.{printable(name)}: {_STAMPS.get(name, 'unknown to this version')}{moment}"
 
 
-def pasted(text: str) -> list[dict[str, str]]:
-    """Return the seals in *text*, be it a value, a cookie, a header or a table, each as its cookies."""
+def seals_in(text: str) -> list[dict[str, str]]:
+    """Return the seals in *text*, each as a mapping of its cookies' names to their values."""
     pairs: list[tuple[str, str]] = []
     for word in re.split(r"[\s;,]+", text):
         name, equals, value = re.sub(r"(?i)^(set-)?cookie:", "", word.strip("\"'`{}[]")).partition("=")
@@ -148,8 +148,8 @@ def _expiry(expiration: bytes, at: float) -> str:
     moment, distance = _moment(end), timedelta(seconds=round(abs(end - at)))
     if end > at:
         return f"{moment}, in {distance}"
-    mercy = f"; accepted until {_moment(end + fe26.SKEW)}" if end + fe26.SKEW > at else ""
-    return f"{moment}, over since {distance}{mercy}"
+    grace = f"; accepted until {_moment(end + fe26.SKEW)}" if end + fe26.SKEW > at else ""
+    return f"{moment}, over since {distance}{grace}"
 
 
 def _moment(at: float) -> str:
@@ -160,12 +160,12 @@ def _moment(at: float) -> str:
 
 
 def pretty(data: Any) -> str:
-    """Return *data* as indented JSON; with escapes if this terminal cannot show it, or would obey it."""
+    """Return *data* as indented JSON, with escapes if this terminal cannot show it or would act on it."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     is_safe = str(sys.stdout.encoding).lower() == "utf-8" and text.replace("\n", "").isprintable()
     return text if is_safe else json.dumps(data, indent=2)
 
 
-def plain(text: str) -> str:
-    """Return *text* with all but printable ASCII spelt out, so that it cannot move the cursor."""
+def printable(text: str) -> str:
+    """Return *text* with escapes for all but printable ASCII, so that it cannot control the terminal."""
     return "".join(one if " " <= one <= "~" else ascii(one)[1:-1] for one in text)

@@ -18,10 +18,12 @@ def pack(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, 
     sends an old session beside the new one.
 
     Raises:
-        CookieTooLarge: It does not fit; the error names the largest keys.
+        CookieTooLarge: The session does not fit. The error names the largest keys.
     """
     cookies = (
-        _one(whole, state, options) if len(whole.header) <= MAX_COOKIE else _several(whole, state, options)
+        _as_whole(whole, state, options)
+        if len(whole.header) <= MAX_COOKIE
+        else _as_chunks(whole, state, options)
     )
     octets = sum(len(cookie.header) for cookie in cookies)
     if octets > PROXY_WARNING:
@@ -33,15 +35,15 @@ def pack(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, 
     return cookies
 
 
-def _one(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
+def _as_whole(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
     stale = [name for name in state.received_names if name != whole.name]
     if options.overflow == "chunk" and (first := chunk_name(whole.name, 0)) not in stale:
-        # A parallel response may just have written chunks; without name.0 they are never read.
+        # A parallel response may have written chunks meanwhile. Without name.0 they are never read.
         stale.append(first)
     return (whole, *(deletion(name, whole.options) for name in stale))
 
 
-def _several(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
+def _as_chunks(whole: Cookie, state: State, options: SessionOptions) -> tuple[Cookie, ...]:
     size = len(whole.header)
     if options.overflow != "chunk":
         advice = "Store less, or set overflow='chunk' or overflow='store'."

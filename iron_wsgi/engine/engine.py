@@ -13,7 +13,7 @@ from iron_wsgi.cookies.options import CookieOptions
 from iron_wsgi.cookies.outcome import NOTHING, Outcome
 from iron_wsgi.errors import ConfigError, CookieTooLarge, Ended, PayloadError, RefusalReason, Refused
 from iron_wsgi.sessions.events import Event, EventKind, Reporter, notices
-from iron_wsgi.sessions.expiry import end_of, expiry, is_old, max_age, needs_new_id
+from iron_wsgi.sessions.expiry import expiry, expiry_order, max_age, needs_new_id, needs_refresh
 from iron_wsgi.sessions.options import SessionOptions
 from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.sessions.vault import Vault
@@ -22,7 +22,7 @@ from iron_wsgi.vaults.seal_vault import SealVault
 
 from .chunks import pack
 from .refusals import Refusal, anonymous, report_refusals
-from .regeneration import end_former, note_former, regenerate
+from .regeneration import add_former, end_former, regenerate
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -70,15 +70,15 @@ class Engine:
             try:
                 state = self._vault.load(value)
             except Refused as refused:
-                # Not the error itself: it knows this frame, and the list would close the circle.
+                # Not the error itself, which refers to this frame: a circle for the garbage collector.
                 refusals.append((refused.reason, refused.password_id))
                 continue
             opened.append(state)
         if not opened:
             opened.append(self._anonymous(refusals))
-            opened[0].keep_cookie |= received.has_more  # the good one may be among those not tried
+            opened[0].keep_cookie |= received.has_more  # a good one may be among those not tried
         if len(opened) > 1:
-            opened.sort(key=end_of, reverse=True)
+            opened.sort(key=expiry_order, reverse=True)
         best, *best.duplicates = opened
         best.received_names = received.received_names
         return best
@@ -92,7 +92,7 @@ class Engine:
         for value in candidates(jar, self.options.cookie_name, self._chunk_names).values:
             with suppress(Refused):
                 found.append(self._vault.peek(value))
-        return max(found, key=end_of, default=State())
+        return max(found, key=expiry_order, default=State())
 
     def commit(
         self,
@@ -110,35 +110,39 @@ class Engine:
             state: What `open` returned.
             status: The response's status code.
             cookie: Attributes to use instead of the options'.
-            expires_at: When the seal expires (epoch seconds) instead of what the options say.
-            cookie_expires: When the browser drops the cookie (epoch seconds); goes with *cookie*'s max_age,
-                if that is a number.
+            expires_at: Epoch seconds at which the seal expires; None for what the options say.
+            cookie_expires: Epoch seconds of the Expires. Max-Age is then sent only if *cookie* sets it.
             renew: Seal even if nothing changed, the data are empty, or ``auto_commit`` is off.
 
         Raises:
-            CookieTooLarge: The session does not fit; the old cookie stands.
+            CookieTooLarge: The session does not fit. The browser keeps the old cookie.
             PayloadError: A value cannot be written.
             SessionConflict: A parallel request changed the same keys (``on_conflict="raise"``).
-            Unavailable: A store or a list of revocations does not answer. Nothing must be sent then.
+            Unavailable: A store or a list of revocations does not answer. Send no cookie then.
         """
         attributes = cookie or self.options.cookie_options
-        # 1. A destroyed session stays destroyed, whatever came after.
+        # 1. A destroyed session stays destroyed, also if it was changed later.
         if state.destroyed:
             return self._unchanged(state)
-        # 2. A failed request changes nothing but what was saved explicitly.
+        # 2. A failed request writes no changes, except by an explicit save.
         if status >= 500 and not self.options.save_on_error and not renew:
             return self._unchanged(state)
-        # 3. Changes. A session that was emptied is over.
+        # 3. A session that was emptied is ended.
         is_changed = state.is_changed()
         write = self.options.auto_commit and is_changed
         if write and not state.data and not renew:
             return self._end_emptied(state, attributes, expires_at)
-        # 4. A write: needed, asked for, or due. A 304 never renews: caches keep its headers with their copy.
+        # 4. A write: of changes, on request, or when due. A 304 never renews: caches keep its headers.
         if write or (status != 304 and (renew or self.is_due(state, expires_at=expires_at))):
             return self._write(
-                state, attributes, expires_at, cookie_expires, is_changed=is_changed, is_asked=write or renew
+                state,
+                attributes,
+                expires_at,
+                cookie_expires,
+                is_changed=is_changed,
+                is_required=write or renew,
             )
-        # 5. A cookie that nobody will ever accept is deleted, once it was looked at.
+        # 5. A refused cookie is deleted if the session was accessed, unless another server may accept it.
         if state.refused and state.accessed and not state.keep_cookie and state.saved is None:
             return self._delete_cookies(state, attributes)
         return self._unchanged(state)
@@ -155,13 +159,10 @@ class Engine:
         )
 
     def is_due(self, state: State, *, expires_at: float | None = None) -> bool:
-        """Tell whether an unchanged session must be sealed again: outdated, or older than ``refresh_after``.
-
-        Its age is how much longer a seal made now would live, which expires at *expires_at* if that is given.
-        """
+        """Tell whether an unchanged session must be sealed again: outdated, or due by ``refresh_after``."""
         if state.is_new or not state.accessed or not self.options.auto_commit:
             return False
-        return state.is_outdated or is_old(state, self.options, expires_at)
+        return state.is_outdated or needs_refresh(state, self.options, expires_at)
 
     def destroy(
         self, state: State, *, cookie: CookieOptions | None = None, expires_at: float | None = None
@@ -171,10 +172,10 @@ class Engine:
         Args:
             state: The session.
             cookie: Attributes to use instead of the options'.
-            expires_at: When a seal that is made now would expire, if not as the options say.
+            expires_at: Epoch seconds at which a seal made now would expire; None for what the options say.
 
         Raises:
-            Unavailable: A store or a list does not answer, so that copies may live on; nothing was done.
+            Unavailable: A store or a list does not answer. Copies may live on; the cookie is not deleted.
         """
         if not state.destroyed:
             outcome = self._end(state, cookie or self.options.cookie_options, expires_at)
@@ -207,9 +208,9 @@ class Engine:
         )
         return len(whole.header)
 
-    def expiry(self, state: State, given: float | None = None) -> float | None:
-        """Return the epoch seconds at which a seal made now would expire. See `expiry`."""
-        return expiry(state, self.options, given)
+    def expiry(self, state: State, expires_at: float | None = None) -> float | None:
+        """Return the epoch seconds at which a seal made now would expire. See `iron_wsgi.sessions.expiry`."""
+        return expiry(state, self.options, expires_at)
 
     # Reading.
 
@@ -227,12 +228,12 @@ class Engine:
         cookie_expires: float | None,
         *,
         is_changed: bool,
-        is_asked: bool,
+        is_required: bool,
     ) -> Outcome:
         """Seal *state*. A renewal of data that only Node can write leaves the old cookie."""
         if needs_new_id(state, self.options, self.expiry(state, expires_at)):
             regenerate(state, self.options, began_at=state.issued_at)
-        state.modified = True  # until it is written: a failure must not pass for a save
+        state.modified = True  # until it is written, so that a failed write is tried again
         try:
             whole, end = self._whole_cookie(
                 state, attributes, expires_at, cookie_expires, write=self._vault.dump
@@ -241,16 +242,16 @@ class Engine:
         except Ended:
             return self._ended_elsewhere(state)
         except (PayloadError, CookieTooLarge) as error:
-            if is_asked:
+            if is_required:
                 raise
             state.modified = False
             notices.say("not renewed", self.options.cookie_name, f"it was not renewed: {error}")
             return self._unchanged(state)
         if not end_former(state, self._vault, end):
-            # Somebody has ended what it was: nothing may come of it, nor of what was written just now.
+            # Another request has ended the former session, so the new one, just written, must end too.
             self._vault.end(FormerSession(state.sid, state.meta.get("ref"), end))
             return self._ended_elsewhere(state)
-        self._vault.settle(state)
+        self._vault.release(state)
         for key in state.conflicts:
             self._report("conflict", state, key=key)
         state.conflicts.clear()
@@ -272,20 +273,20 @@ class Engine:
         *,
         write: Callable[..., str],
     ) -> tuple[Cookie, float | None]:
-        """Return the session as one cookie, of whatever size, and when its seal expires."""
+        """Return the session as one cookie, even if it is too large, and the expiry of its seal."""
         at = self.now()
         end = self.expiry(state, expires_at)
         if attributes.expires is not None and attributes.expires <= at:
             msg = "cookie_options: expires has passed, so browsers would drop the cookie"
             raise ConfigError(msg)
-        lasts = None if attributes.max_age == "ttl" else attributes.max_age
+        age = None if attributes.max_age == "ttl" else attributes.max_age
         expires = cookie_expires
         if cookie_expires is None:
-            lasts, expires = max_age(state, attributes, end, at), attributes.expires
+            age, expires = max_age(state, attributes, end, at), attributes.expires
 
         def cookie_with(value: str) -> Cookie:
             name = self.options.cookie_name
-            return Cookie(name=name, value=value, options=attributes, max_age=lasts, expires=expires)
+            return Cookie(name=name, value=value, options=attributes, max_age=age, expires=expires)
 
         return cookie_with(write(state, expires_at=end, cookie=cookie_with(""))), end
 
@@ -298,9 +299,9 @@ class Engine:
 
     def _end(self, state: State, attributes: CookieOptions, expires_at: float | None) -> Outcome:
         """End the session and its former ones. What is written later begins a new session."""
-        for one in (state, *state.duplicates):  # the visitor would be back by another one
-            note_former(one, self.options, expires_at=expires_at)
-        state.former += [over for duplicate in state.duplicates for over in duplicate.former]
+        for one in (state, *state.duplicates):  # a duplicate would sign the visitor in again
+            add_former(one, self.options, expires_at=expires_at)
+        state.former += [former for duplicate in state.duplicates for former in duplicate.former]
         end_former(state, self._vault, self.expiry(state, expires_at))
         outcome = self._delete_cookies(state, attributes)
         state.meta, state.mac, state.stored = {}, b"", None
@@ -315,7 +316,7 @@ class Engine:
             return self._unchanged(state)
         if not state.refused:
             self._report("destroyed", state)
-        state.is_outdated, state.expires_at = False, None  # nothing is left to renew
+        state.is_outdated, state.expires_at = False, None  # so that nothing is renewed
         deletions = tuple(deletion(name, attributes) for name in names)
         state.saved = Outcome(deletions, vary=True, private=True, name=self.options.cookie_name)
         return state.saved

@@ -12,7 +12,7 @@ from iron_wsgi.errors import ConfigError
 from iron_wsgi.servers.outages import ask
 from iron_wsgi.sessions.events import notices
 from iron_wsgi.sessions.state import State
-from iron_wsgi.vaults.revocation_check import LIST
+from iron_wsgi.vaults.revocation_check import REVOCATION_LIST
 
 from .engine import Engine
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Exchange(Protocol):
-    """What a `Session` needs of the engine: the session's cookie in one HTTP exchange."""
+    """One session in one HTTP request and its response, as `Session` uses it."""
 
     def open(self) -> State:
         """Return the state of the session that came in."""
@@ -34,11 +34,11 @@ class Exchange(Protocol):
         ...
 
     def destroy(self, state: State) -> None:
-        """End the session now and put the deletion on the response."""
+        """End the session now and delete its cookie on the response."""
         ...
 
     def commit(self, state: State) -> None:
-        """Put on the response whatever *state* asks for."""
+        """Put the cookies that *state* needs on the response."""
         ...
 
     def sid(self, state: State) -> str:
@@ -67,7 +67,7 @@ class Exchange(Protocol):
 
 
 class CookieExchange:
-    """One session's cookie in one HTTP exchange; implements `iron_wsgi.engine.exchange.Exchange`."""
+    """One session's cookie in one HTTP request and its response. Implements `Exchange`."""
 
     __slots__ = ("_given_jar", "engine")
 
@@ -90,7 +90,7 @@ class CookieExchange:
         return self.engine.commit(state, status=status, renew=renew)
 
     def save(self, state: State) -> None:
-        """Seal now; errors surface here."""
+        """Seal now and send the cookie. See `Session.save` for errors."""
         if state.destroyed:
             notices.say(
                 "destroyed",
@@ -98,27 +98,27 @@ class CookieExchange:
                 "it was not saved, because the session was destroyed in this request",
             )
             return
-        self.refuse_if_closed()  # before anything is written elsewhere
+        self.refuse_if_closed()  # before the vault writes into a store
         self.jar.send(self.outcome(state, renew=True))
 
     def destroy(self, state: State) -> None:
         """Delete the cookie now."""
         outcome = self.engine.destroy(state)
-        self.refuse_if_closed()  # the session is over, and the browser cannot be told
+        self.refuse_if_closed()  # the session is ended, but the browser keeps its cookie
         self.jar.send(outcome)
 
     def refuse_if_closed(self) -> None:
-        """Have a jar that says it is closed refuse a cookie.
+        """Raise an error if the jar is closed, because no cookie can be sent any more.
 
         Raises:
-            HeadersAlreadySent: It does.
+            HeadersAlreadySent: The jar is closed.
         """
         if getattr(self.jar, "is_closed", False):
             options = self.engine.options
             self.jar.send(Outcome((deletion(options.cookie_name, options.cookie_options),)))
 
     def commit(self, state: State, *, status: int = 200) -> None:
-        """Send whatever is due at the end of the exchange."""
+        """Send what `Engine.commit` returns, at the end of the request."""
         self.jar.send(self.outcome(state, status=status))
 
     def sid(self, state: State) -> str:
@@ -144,13 +144,13 @@ class CookieExchange:
         if subject is None:
             return
         self.regenerate(state)
-        # What began in this very millisecond is to end too, but for this one.
+        # A millisecond later, so that sessions that began in this millisecond end too, but not this one.
         state.issued_at = state.meta["iat"] = round(state.issued_at + 0.001, 3)
         self.save(state)
         if state.is_ended:
             return
         if revocations is not None:
-            ask(LIST, partial(revocations.revoke_subject, subject, before=state.issued_at))
+            ask(REVOCATION_LIST, partial(revocations.revoke_subject, subject, before=state.issued_at))
         if store is not None:
             ask("store", partial(store.end_sessions_of, subject, keep=state.sid))
 

@@ -12,14 +12,14 @@ from iron_wsgi.sessions.state import State
 Refusal: TypeAlias = tuple[RefusalReason, "str | None"]
 """Why a value was not trusted, and the password id that it names."""
 
-# Refusals after which the cookie stays: a server behind in a rotation, or another that allows such seals, can
-# read it; what a server has lost may come back with it; and a late request with the id of before the sign-in
-# must not delete the cookie that the sign-in has set.
+# After these refusals the cookie is not deleted. Another server may be able to read it (unknown-password,
+# no-expiry), or have it again after a restart (lost). A late request with the former id must not delete the
+# cookie that a sign-in has just set (revoked, lost).
 KEEP_COOKIE_AFTER: frozenset[RefusalReason] = frozenset({"unknown-password", "no-expiry", "lost", "revoked"})
 
 
 def report_refusals(refusals: Sequence[Refusal], cookie_name: str, reporter: Reporter) -> None:
-    """Report each refusal as an event. Log its cause once, unless it is that the session expired."""
+    """Report each refusal as an event, and log its reason once. An expired session is no reason to log."""
     for reason, password_id in refusals:
         reporter.report(
             Event(kind="refused", cookie_name=cookie_name, reason=reason, password_id=password_id)
@@ -33,10 +33,10 @@ def report_refusals(refusals: Sequence[Refusal], cookie_name: str, reporter: Rep
 
 
 def anonymous(refusals: Sequence[Refusal], at: float) -> State:
-    """Return the empty session of a visitor whose cookies were refused, if any came.
+    """Return the empty session of an anonymous visitor.
 
     Args:
-        refusals: Why, in the order of the cookies.
+        refusals: The refusals of the visitor's cookies, in their order; empty if none came in.
         at: Epoch seconds at which the session begins.
     """
     state = State(issued_at=at)

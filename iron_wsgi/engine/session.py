@@ -47,8 +47,8 @@ class Session(MutableMapping[str, Any]):
     def _open(self) -> State:
         state = self._state
         if state is None:
-            state = self._opened()
-            # Values leave a Session through __getitem__ alone: one that never left cannot have changed.
+            state = self._read_state()
+            # Values are read through __getitem__ alone. One that was never read cannot have changed in place.
             state.exposed = set()
             object.__setattr__(self, "_exposed", state.exposed)
             object.__setattr__(self, "_state", state)
@@ -56,12 +56,13 @@ class Session(MutableMapping[str, Any]):
         return state
 
     @opaque
-    def _opened(self) -> State:
+    def _read_state(self) -> State:
         return self._exchange.open()
 
     def _open_alive(self) -> State:
         state = self._open()
-        if state.destroyed and not state.is_ended:  # nobody here can know of the latter; it goes nowhere
+        # A session that another request ended takes writes, which are lost: the application cannot know.
+        if state.destroyed and not state.is_ended:
             msg = (
                 "the session was destroyed in this request; writing into it would sign the visitor in again. "
                 "To go on with an empty one use regenerate(clear=True)"
@@ -74,8 +75,7 @@ class Session(MutableMapping[str, Any]):
         state.modified = True
         return state
 
-    # The mapping. Every other method of MutableMapping ends in one of these five, so every form of access
-    # counts.
+    # The mapping. All other methods of MutableMapping call these five, so every form of access is noticed.
 
     def __getitem__(self, key: str) -> Any:
         """Return a value."""
@@ -154,28 +154,30 @@ class Session(MutableMapping[str, Any]):
 
     def _flashes(self) -> dict[str, Any]:
         flashes = self.get(FLASH_KEY)
-        return dict(flashes) if isinstance(flashes, dict) else {}  # another writer may keep anything there
+        return (
+            dict(flashes) if isinstance(flashes, dict) else {}
+        )  # another writer may have put any value there
 
-    # What is known of the session.
+    # Properties.
 
     @property
     def sid(self) -> str:
-        """The session's id. Asking a session without a stamped one makes its next write stamp it."""
+        """The session's id. If the session has no stamped id, its next write stamps this one."""
         return self._exchange.sid(self._open())
 
     @property
     def is_new(self) -> bool:
-        """Whether no trustworthy cookie came in."""
+        """Whether no cookie came in that could be trusted."""
         return self._open().is_new
 
     @property
     def accessed(self) -> bool:
-        """Whether anything was read or written so far. Asking is no access."""
+        """Whether the session was read or written so far. Reading this is no access."""
         return self._state is not None and self._state.accessed
 
     @property
     def modified(self) -> bool:
-        """Whether the session would be written, nested changes included. Asking is no access."""
+        """Whether the session would be written, also for nested changes. Reading this is no access."""
         return self._state is not None and not self._state.destroyed and self._state.is_changed()
 
     @modified.setter
@@ -184,7 +186,7 @@ class Session(MutableMapping[str, Any]):
             self._open_to_write()
         elif self._state is not None:
             self._state.modified = False
-            self._exposed.clear()  # nor are changes in nested values to be found
+            self._exposed.clear()  # so that nested changes are ignored too
 
     @property
     def issued_at(self) -> float:
@@ -193,7 +195,7 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def expires_at(self) -> float | None:
-        """Epoch seconds at which the seal that came in, or was saved since, expires; None for never."""
+        """Epoch seconds at which the seal that came in, or was saved later, expires; None for never."""
         return self._open().expires_at
 
     @property
@@ -202,7 +204,7 @@ class Session(MutableMapping[str, Any]):
         """Octets of the ``Set-Cookie`` line if the session were saved now; browsers keep 4096."""
         return self._exchange.size(self._open())
 
-    # What can be done with it.
+    # Actions.
 
     @opaque
     def save(self) -> None:
@@ -211,14 +213,14 @@ class Session(MutableMapping[str, Any]):
         After `destroy` this does nothing.
 
         Raises:
-            CookieTooLarge: It does not fit; the browser keeps the old cookie.
+            CookieTooLarge: The session does not fit; the browser keeps the old cookie.
             PayloadError: A value is not JSON; the message names its path.
-            HeadersAlreadySent: The response is under way.
+            HeadersAlreadySent: The response's headers were sent.
         """
         self._exchange.save(self._open())
 
     def touch(self) -> None:
-        """Renew the session's lifetime at the end of the request, without a change; nothing for a new one."""
+        """Renew the session's lifetime at the end of the request. A new session is not affected."""
         self._open_alive().is_outdated = True
 
     @opaque
@@ -226,7 +228,7 @@ class Session(MutableMapping[str, Any]):
         """End the session and delete its cookie, for good: later saves in this request do nothing.
 
         Raises:
-            HeadersAlreadySent: The response is under way.
+            HeadersAlreadySent: The response's headers were sent. The session is ended all the same.
         """
         self._exchange.destroy(self._open())
 
@@ -234,7 +236,7 @@ class Session(MutableMapping[str, Any]):
         """Give the session a new id and a new time of issue; call it when a visitor signs in.
 
         Args:
-            clear: Forget the data, and an expiry of the session's own, too.
+            clear: Also remove the data, and the expiry of `set_expiry`.
         """
         state = self._open_to_write()
         self._exchange.regenerate(state)
@@ -250,8 +252,8 @@ class Session(MutableMapping[str, Any]):
 
         Raises:
             ConfigError: There is neither a list of revocations nor ``storage="store"``.
-            Unavailable: One of them does not answer; some of the others may live on.
-            HeadersAlreadySent: The response is under way.
+            Unavailable: The list or the store does not answer. Other sessions may live on.
+            HeadersAlreadySent: The response's headers were sent.
         """
         self._exchange.end_others(self._open_alive())
 
@@ -259,8 +261,8 @@ class Session(MutableMapping[str, Any]):
         """Let this session live longer or shorter than others ("remember me"); later saves keep it.
 
         Args:
-            expiry: Seconds or a timedelta from each write on; a datetime for a fixed moment (UTC if it has no
-                zone); None for the option ``ttl`` again. ``absolute_timeout`` still caps it.
+            expiry: Seconds or a timedelta, counted from each write; a datetime for a fixed moment (UTC if it
+                has no zone); None for the option ``ttl`` again. ``absolute_timeout`` still caps it.
 
         Raises:
             ConfigError: A duration of 0 or less, or a moment that has passed: use `destroy` to end a session.
@@ -282,7 +284,7 @@ class Session(MutableMapping[str, Any]):
         """Use other options for this session from now on, as iron-session's ``updateConfig``.
 
         Raises:
-            ConfigError: An option is unusable, or decides where all sessions are.
+            ConfigError: An option is unusable, or is one that all sessions share, such as ``store``.
         """
         if fixed := changes.keys() & {"storage", "store", "revocations", "vault"}:
             msg = f"{min(fixed)} cannot be changed for one session: other requests would not find it"
@@ -290,7 +292,7 @@ class Session(MutableMapping[str, Any]):
         self._open()
         self._exchange.update(**changes)
 
-    # Guards.
+    # The context manager, and answers to misuse.
 
     def __enter__(self) -> Self:
         """Return the session."""
@@ -307,12 +309,12 @@ class Session(MutableMapping[str, Any]):
     if not TYPE_CHECKING:  # for type checkers both are errors already
 
         def __getattr__(self, name: str) -> NoReturn:
-            """Say how values are read: JavaScript's ``session.user`` is ``session["user"]`` here."""
+            """Raise an error that names ``session["user"]``, for JavaScript's ``session.user``."""
             msg = f'a Session has no attribute {name!r}; read session["{name}"]'
             raise AttributeError(msg)
 
         def __setattr__(self, name: str, value: object) -> None:
-            """Set `modified`; for all else say how values are written."""
+            """Set `modified`. For any other name raise an error that says how values are written."""
             if name != "modified":
                 del value  # a traceback with local variables would show it
                 msg = f'write session["{name}"]'
@@ -320,7 +322,7 @@ class Session(MutableMapping[str, Any]):
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        """Show keys and state, no values. Is no access."""
+        """Show keys and state, no values. This is no access."""
         return f"<Session {self._state!r}>" if self._state is not None else "<Session, not opened>"
 
     def __reduce__(self) -> NoReturn:

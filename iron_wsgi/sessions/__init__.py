@@ -1,3 +1,3 @@
-"""What is known of a session: its options, its state, its lifetime, and what is reported of it."""
+"""A session's options, state, lifetime and events, and the protocol of vaults."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What happens to sessions, told to the log and to the application, without a secret in it."""
+"""Events and notices: what happens to sessions, for the application and the log. They hold no secret."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Event:
         kind: ``"created"`` (first cookie), ``"renewed"`` (sealed again, data unchanged), ``"destroyed"``
             (cookie deleted), ``"refused"`` (a cookie that cannot be trusted), ``"conflict"`` (a parallel
             request changed the same key, and its value was overwritten).
-        cookie_name: Which session cookie.
-        reason: Why it was refused, else None.
+        cookie_name: The session cookie's name.
+        reason: Why a cookie was refused, else None.
         password_id: The id named by a refused value, unauthenticated; else None.
-        session: A keyed hash of the session's id: the same for one id in all logs under one password, and of
-            no use to anyone else. A session without a stamped id gets another at each write. None for a
-            refused value, and for a new session without a stamped id.
+        session: A keyed hash of the session's id. One id has the same hash in all logs under one password.
+            Without a stamped id a session gets another hash at each write. None for a refused value, and for
+            a new session without a stamped id.
         key: The top-level key that a conflict is about, else None.
     """
 
@@ -47,28 +47,31 @@ EventHook: TypeAlias = Callable[[Event], object]
 
 @final
 class Reporter:
-    """Tells the log ``iron_wsgi`` and the application's hook what happens."""
+    """Reports events to the log ``iron_wsgi`` and to the application's hook."""
 
     __slots__ = ("_hook", "_key", "_make_key")
 
     def __init__(self, hook: EventHook | None, key: Callable[[], bytes]) -> None:
-        """Report to *hook*; *key* returns the key for hashes of ids, and is called when one is needed.
+        """Report to *hook*.
 
-        A hook with a method ``is_heard(kind)`` is spared what nobody listens to.
+        Args:
+            hook: The option ``on_event``. It may have a method ``is_heard(kind)``: if that returns False, and
+                the log takes no events, events of this kind are not made.
+            key: Returns the key for hashes of ids. It is called when the first hash is made.
         """
         self._hook = hook
         self._make_key = key
         self._key = b""
 
     def is_heard(self, kind: EventKind) -> bool:
-        """Tell whether anybody would notice an event of this kind."""
+        """Tell whether the log or the hook takes events of this kind."""
         if self._hook is None or logger.isEnabledFor(logging.INFO):
             return logger.isEnabledFor(logging.INFO)
         ask: Callable[[EventKind], bool] | None = getattr(self._hook, "is_heard", None)
         return ask is None or ask(kind)
 
     def report(self, event: Event, *, sid: str | None = None) -> None:
-        """Report *event* about the session *sid*. A hook that fails is logged and changes nothing."""
+        """Report *event* about the session *sid*. An error in the hook is logged, and not raised."""
         if not self.is_heard(event.kind):
             return
         if sid is not None:
@@ -97,18 +100,18 @@ class Notices:
     """Log lines that explain why a cookie is not set, each once per process and cause."""
 
     def __init__(self) -> None:
-        """Start with nothing said."""
+        """Start without any notice logged."""
         self._said: set[tuple[str, str]] = set()
 
     def say(self, cause: str, cookie_name: str, message: str) -> None:
-        """Log *message* unless this cause was named for this cookie before."""
+        """Log *message*, unless a notice of this cause was logged for this cookie before."""
         if (cause, cookie_name) in self._said:
             return
         self._said.add((cause, cookie_name))
         logger.warning("session cookie %r: %s", cookie_name, message)
 
     def forget(self) -> None:
-        """Say everything once more; for tests."""
+        """Forget which notices were logged, so that each is logged again; for tests."""
         self._said.clear()
 
 

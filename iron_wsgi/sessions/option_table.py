@@ -17,7 +17,7 @@ Legacy = Literal["next-iron-session", "flask", "signed_cookies", "db", "secret-k
 OnOutage = Literal["refuse", "accept"]
 OnConflict = Literal["merge", "raise"]
 Subject = str | Callable[[Mapping[str, Any]], Any]
-"""Whose a session is: a key of its data, or a function that is given them."""
+"""The option ``subject``: a key of the session's data, or a function of the data."""
 
 
 class Option(NamedTuple):
@@ -25,9 +25,9 @@ class Option(NamedTuple):
 
     Attributes:
         name: The keyword argument; also the attribute of `SessionOptions`.
-        parse: Turns what was given into what is kept; raises ConfigError.
-        default: What holds when it is not given; `REQUIRED` if it must be.
-        help: What the site's visitor, or its owner, notices.
+        parse: Checks a value and returns it as it is kept; raises ConfigError.
+        default: The value if none is given; `REQUIRED` if one must be given.
+        help: What visitors, or the site's owner, notice of the option.
     """
 
     name: str

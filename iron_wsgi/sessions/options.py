@@ -27,7 +27,7 @@ _NAMES = tuple(option.name for option in OPTIONS)
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments that everything which makes sessions takes. `OPTIONS` explains each."""
+    """The keyword arguments of everything that makes sessions. `OPTIONS` explains each."""
 
     password: Password
     seal_with: int | None
@@ -112,7 +112,7 @@ class SessionOptions:
         self._check_together()
 
     def _check_together(self) -> None:
-        """Check what depends on two options."""
+        """Check options that depend on each other."""
         if self.store is None and "store" in (self.storage, self.overflow):
             msg = "storage='store' and overflow='store' need a store, such as store='sqlite:///sessions.db'"
             raise ConfigError(msg)
@@ -122,16 +122,16 @@ class SessionOptions:
 
     @property
     def has_server_state(self) -> bool:
-        """Whether opening a session may have to wait for a store or a list."""
+        """Whether a store or a list of revocations may be asked when a session is opened."""
         return self.store is not None or self.revocations is not None or self.vault is not None
 
     @property
     def is_timed(self) -> bool:
-        """Whether sessions need the time at which they began."""
+        """Whether sessions need a stamp of the time at which they began."""
         return self.absolute_timeout is not None or self.revocations is not None
 
     def subject_of(self, data: Mapping[str, Any]) -> str | None:
-        """Return whose a session with these *data* is, as the option ``subject`` says; None for nobody's."""
+        """Return the subject of a session with these *data*, by the option ``subject``; None without one."""
         if self.subject is None:
             return None
         found = self.subject(data) if callable(self.subject) else data.get(self.subject)
@@ -145,7 +145,7 @@ class SessionOptions:
             once: Whether each is good for one use (`Sealer.consume`), noted in the option ``revocations``.
 
         Raises:
-            ConfigError: The purpose is empty; or seals are to be good for one use, and there is no list.
+            ConfigError: The purpose is empty, or *once* is set without a list of revocations.
         """
         if once and self.revocations is None:
             msg = "seals for one use need a list of those that were used: set the option revocations"

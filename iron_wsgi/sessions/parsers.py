@@ -1,4 +1,4 @@
-"""How the values of options are checked: each parser returns what is kept, or raises ConfigError."""
+"""Parsers of the options' values: each returns the checked value or raises ConfigError."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from iron_wsgi.times import seconds
 
 
 def as_given(value: Any, _name: str) -> Any:
-    """Return *value*, whatever it is."""
+    """Return *value*; `SessionOptions` checks it later."""
     return value
 
 
 def flag(value: Any, name: str) -> bool:
-    """Return a truth value."""
+    """Return a bool."""
     if not isinstance(value, bool):
         refuse(name, "must be True or False", value)
     return value
@@ -35,7 +35,7 @@ def optional_seconds(value: Any, name: str) -> float | None:
 
 
 def timeout(value: Any, name: str) -> float | None:
-    """Return seconds that are more than none, or None."""
+    """Return more than 0 seconds, or None."""
     duration = optional_seconds(value, name)
     if duration == 0:
         refuse(name, "must be positive, or None for no such limit", value)
@@ -56,7 +56,7 @@ def rounds(value: Any, name: str) -> int:
 
 
 def chunks(value: Any, name: str) -> int:
-    """Return a number of cookies."""
+    """Return a number of chunks."""
     count = positive(value, name)
     if count > MAX_CHUNKS:
         refuse(name, f"must be at most {MAX_CHUNKS}, which is what is read", value)
@@ -104,7 +104,7 @@ def function(value: Any, name: str) -> Any:
 
 
 def text(value: Any, name: str) -> str:
-    """Return a text that is not empty."""
+    """Return a non-empty string."""
     if not isinstance(value, str) or not value:
         refuse(name, "must be a non-empty string", value)
     return value
@@ -126,7 +126,7 @@ def cookie_options(value: Any, _name: str) -> CookieOptions:
 
 
 def store(value: Any, name: str) -> Store | None:
-    """Return a store: as it is, or the one at a URL; or None."""
+    """Return a store, the store at a URL, or None."""
     if isinstance(value, str):
         return open_store(value)
     if value is not None and not isinstance(value, Store):
@@ -135,7 +135,7 @@ def store(value: Any, name: str) -> Store | None:
 
 
 def revocations(value: Any, name: str) -> Revocations | None:
-    """Return a list of revocations: as it is, or the one at a URL; or None."""
+    """Return a list of revocations, the list at a URL, or None."""
     if isinstance(value, str):
         return open_revocations(value)
     if value is not None and not isinstance(value, Revocations):
@@ -144,11 +144,11 @@ def revocations(value: Any, name: str) -> Revocations | None:
 
 
 def subject(value: Any, name: str) -> Any:
-    """Return a key of the data, or a function of them; or None."""
+    """Return a key of the data, a function of the data, or None."""
     return value if callable(value) or value is None else text(value, name)
 
 
 def refuse(name: str, demand: str, value: object) -> NoReturn:
-    """Raise ConfigError: *name* demands something else than *value*."""
+    """Raise ConfigError: the option *name* has the wrong *value*, and *demand* says what it must be."""
     msg = f"{name} {demand}, not {value!r}"
     raise ConfigError(msg)

@@ -1,4 +1,4 @@
-"""What is known of one session during one request: what vault, engine and adapters share."""
+"""The state of one session during one request, which vault, engine and adapters share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FLASH_KEY = "_flash"
 
 
 class StoredSession(NamedTuple):
-    """A session as a store holds it: as it was read, or last written.
+    """A session's record in a store, as it was read or last written.
 
     Attributes:
-        version: What `iron_wsgi.stores.Store.save` compares.
+        version: The record's version, which `iron_wsgi.stores.Store.save` compares.
         plaintext: The payload.
-        is_outdated: It is encrypted under an older password.
+        is_outdated: The record is encrypted under an older password.
     """
 
     version: int
@@ -89,8 +89,8 @@ class State:
         data: The session's data, without metadata.
         meta: The members of ``_iron``: ``sid``, ``iat``, ``ttl``, ``exp``, ``ref`` (the name of the record),
             ``until`` (when the last of the copies that outlive this one expires), ``life`` (seconds that
-            copies may live, where that is more than the ttl), ``was`` (what the list calls the older cookie
-            that the session came from), and whatever a later version wrote.
+            copies may live, where that is more than the ttl), ``was`` (the id that the list of revocations
+            has for the older cookie that the session came from), and members of later versions.
         subject: The subject when the session came in, or was last written; None for an anonymous visitor.
         mac: The MAC of the seal that came in, base64url; empty where none came.
         issued_at: Epoch seconds at which the session began; never moved by a later write.
@@ -112,7 +112,8 @@ class State:
         has_new_id: The id was made in this request and not written yet, so no visitor has it.
         duplicates: The other sessions that came in, by duplicate cookies of other paths or domains.
         former: The sessions that the next successful write ends.
-        conflicts: Top-level keys that the last write took from a parallel request.
+        conflicts: Top-level keys that a parallel request had changed too, and whose values the last write
+            overwrote.
         saved: The outcome of the last save, commit or destroy in this exchange.
     """
 
@@ -165,7 +166,7 @@ class State:
             self.give_id(generate_id)
 
     def is_changed(self) -> bool:
-        """Tell whether the data differ from what came in or was last written, in nested values too."""
+        """Tell whether the data, nested values too, differ from those that came in or were last written."""
         is_tracked = self.exposed is not None
         if self.modified or self.snapshot is None or (is_tracked and not self.exposed):
             return self.modified

@@ -1,4 +1,4 @@
-"""The protocol of vaults: what turns a cookie value into a session and back."""
+"""The protocol of vaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Vault(Protocol):
         ...
 
     def peek(self, value: str, /) -> State:
-        """Return what *value* holds, without asking a server; a new state if it holds nothing but a name.
+        """Return the session as far as *value* itself holds it. No server is asked.
+
+        A value that is only an id gives a new session's state.
 
         Raises:
             Refused: The value cannot be trusted.
@@ -49,7 +51,7 @@ class Vault(Protocol):
         """Return a value of the length that `dump` would return, and write nothing."""
         ...
 
-    def settle(self, state: State, /) -> None:
+    def release(self, state: State, /) -> None:
         """Release what the session no longer needs, such as a record, after its cookie was accepted.
 
         Raises:

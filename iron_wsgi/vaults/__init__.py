@@ -1,3 +1,3 @@
-"""The lower floor: one cookie value, and everything that decides whether it is trusted."""
+"""Vaults, the lower floor: one cookie value, and every check that decides whether it is trusted."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A session's payload: its data, and beside them its stamps under ``_iron``."""
+"""The codec: a session's data, with its stamps under ``_iron``, as the octets of a payload and back."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Codec:
         """Work under *options*."""
         serializer = options.serializer
         self._serializer = serializer
-        # For comparing, where nothing is written, the strict checks can be left out.
+        # A comparison writes nothing, so it needs no strict checks.
         self._encode_unchecked = serializer.encode if type(serializer) is StrictJSON else serializer.dumps
-        # A class that inherits it may write otherwise.
+        # Only a class's own method: one that inherits it may write values in another way.
         is_own = "has_member" in vars(type(serializer))
         self._has_member = getattr(serializer, "has_member", None) if is_own else None
         self._accepts_legacy = NEXT_IRON_SESSION in options.accept
@@ -57,7 +57,7 @@ class Codec:
         """Return the payload.
 
         Raises:
-            PayloadError: The data cannot be written. Its message names the key, and no value.
+            PayloadError: The data cannot be written. The message names the key, never a value.
         """
         if META_KEY in data:
             raise PayloadError(
@@ -70,19 +70,19 @@ class Codec:
             raise
         except (TypeError, ValueError, RecursionError) as error:
             problem = str(error)
-        raise PayloadError(self._place_of_trouble(payload), f"cannot be written: {problem}")
+        raise PayloadError(self._failing_path(payload), f"cannot be written: {problem}")
 
     def snapshot(self, plaintext: bytes, *, foreign_key: str | None = None) -> PayloadSnapshot:
-        """Return the session in *plaintext*, to find nested changes by.
+        """Return the snapshot that finds nested changes of the session in *plaintext*.
 
         Args:
             plaintext: The payload.
-            foreign_key: A member that is not the session's, if there is one.
+            foreign_key: A member of the payload that does not belong to the session's data; None without.
         """
         return PayloadSnapshot(self, plaintext, foreign_key)
 
     def is_written_as(self, data: dict[str, Any], meta: dict[str, Any], plaintext: bytes) -> bool:
-        """Tell whether a payload would be written as *plaintext*. Raises whatever the serializer raises."""
+        """Tell whether data and stamps would be written as *plaintext*. Serializers may raise any error."""
         return self._encode_unchecked(_payload(data, meta)) == plaintext
 
     def has_members(self, plaintext: bytes, data: dict[str, Any], keys: list[str]) -> bool:
@@ -95,20 +95,20 @@ class Codec:
         if one is other:
             return True
         try:
-            # What would be written tells True from 1 and 1 from 1.0, which == does not.
+            # Text tells True from 1 and 1 from 1.0, which == does not.
             return self._encode_unchecked({"": one}) == self._encode_unchecked({"": other})
-        except Exception:  # noqa: BLE001 - a serializer may raise anything, for what only Node can write too
+        except Exception:  # noqa: BLE001 - a serializer may raise any error, as for values that only Node writes
             return repr(one) == repr(other)
 
     def decode(self, plaintext: bytes) -> Decoded:
         """Return what a payload holds.
 
         Raises:
-            Refused: It is not what it should be.
+            Refused: ``"invalid"``: it cannot be decoded, is no mapping, or has unsound stamps.
         """
         try:
             data = self._serializer.loads(plaintext)
-        except Exception:  # noqa: BLE001 - a serializer may raise anything
+        except Exception:  # noqa: BLE001 - a serializer may raise any error
             raise Refused("invalid") from None
         if data is None:
             data = {}
@@ -124,7 +124,7 @@ class Codec:
         _check_stamps(meta)
         return Decoded(data, meta)
 
-    def _place_of_trouble(self, payload: dict[str, Any]) -> str:
+    def _failing_path(self, payload: dict[str, Any]) -> str:
         for key, value in payload.items():
             try:
                 self._serializer.dumps({key: value})
@@ -140,7 +140,7 @@ class PayloadSnapshot:
     __slots__ = ("_codec", "_foreign_key", "_plaintext")
 
     def __init__(self, codec: Codec, plaintext: bytes, foreign_key: str | None) -> None:
-        """Hold *plaintext*, which *codec* reads; *foreign_key* is not the session's."""
+        """Hold *plaintext*, which *codec* decodes. *foreign_key* does not belong to the session's data."""
         self._codec = codec
         self._plaintext = plaintext
         self._foreign_key = foreign_key
@@ -154,15 +154,15 @@ class PayloadSnapshot:
 
     def is_same(self, data: dict[str, Any], meta: dict[str, Any], *, keys: list[str], is_all: bool) -> bool:
         """Compare the values of *keys*. See `Snapshot.is_same`."""
-        # 1. One encoding, compared with the text that came, settles nearly every case.
+        # 1. One encoding, compared with the text that came in: enough for nearly every session.
         try:
             if not is_all and self._codec.has_members(self._plaintext, data, keys):
                 return True
             if self._codec.is_written_as(data, meta, self._plaintext):
                 return True
-        except Exception:  # noqa: BLE001, S110 - a serializer may raise anything, for what only Node can write too
+        except Exception:  # noqa: BLE001, S110 - a serializer may raise any error, as for values that only Node writes
             pass
-        # 2. Another writer may order or spell things otherwise, and stamps may be new: value by value.
+        # 2. Value by value: another writer may order or spell things in another way, and stamps may be new.
         before = self.data()
         return all(key in before and self._codec.is_same(data[key], before[key]) for key in keys)
 
@@ -191,7 +191,7 @@ def _check_stamps(meta: object) -> None:
         elif name in _TIMES:
             is_number = isinstance(stamp, (int, float)) and not isinstance(stamp, bool)
             is_sound = is_number and 0 < stamp < MAX_SECONDS
-        else:  # a later version's
+        else:  # a later version of this library wrote it
             continue
         if not is_sound:
             raise Refused("invalid")

@@ -1,4 +1,4 @@
-"""How a session's id stands in a cookie: plain, or signed as npm's ``cookie-signature`` does."""
+"""The id of a session in a cookie: plain, or signed as by npm's ``cookie-signature``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def id_codec(sign: Any) -> tuple[Encode, Decode]:
         sign: A secret, several secrets, a pair of functions, or None for plain ids.
 
     Raises:
-        ConfigError: It is none of them.
+        ConfigError: *sign* is none of these.
     """
     if sign is None:
         return str, str

@@ -26,40 +26,42 @@ from .revocation_check import refuse_revoked, revoke
 
 MAX_VALUE: Final = 4096  # characters of a cookie's value
 COOKIE: Final = "cookie"  # the member of a record by which Node sets the session's cookie
-ELSEWHERE: Final = ("sid", "ttl")  # the stamps that are a record's key, or stand in its cookie
+STAMPED_ELSEWHERE: Final = ("sid", "ttl")  # stamps that are the record's key, or stand in its cookie member
 _ID = re.compile(rf"[!-~]{{1,{MAX_ID}}}")
 
 
 class RecordClient(Protocol):
-    """Reaches the records: a synchronous client of redis-py as it is, or anything that does the same."""
+    """A client of the records' store: redis-py's synchronous one, or one with the same three methods."""
 
     def get(self, name: str, /) -> Any:
-        """Return the text under *name*, as str or bytes; None if there is none, or its time is over."""
+        """Return the text under *name*, as str or bytes; None if there is none or it has expired."""
 
     def set(self, name: str, value: str, /, *, ex: int | None, nx: bool, xx: bool) -> Any:
-        """Keep *value* for *ex* seconds, with *nx* or *xx* as Redis; return what is true if it was kept."""
+        """Keep *value* for *ex* seconds, with Redis' *nx* and *xx*; return a true value if it was kept."""
 
     def delete(self, name: str, /) -> Any:
-        """Remove what is under *name*; return what is true if there was anything."""
+        """Remove *name*; return a true value if it was there."""
 
 
 class _Library(NamedTuple):
-    """How a library in Node keeps sessions."""
+    """The form of the records that a library in Node writes."""
 
-    age: str  # the member of the record's cookie that says how long a session lives after each write
-    per_second: int  # the units of that in a second
-    without: dict[str, None]  # what stands there instead where the cookie ends with the browser
-    taken: re.Pattern[str]  # keys that it takes for itself, so that a session's value would be lost
+    lifetime_key: (
+        str  # the key in the record's cookie member for the time that a session lives after each write
+    )
+    units_per_second: int  # of that time: 1000 for milliseconds
+    endless: dict[str, None]  # the same members for a cookie that ends with the browser
+    reserved: re.Pattern[str]  # keys that the library uses itself, so that a session's value would be lost
 
 
-# express-session copies from a record neither what hides its methods nor what every object has.
-_TAKEN = (
+# express-session does not copy members that are named like its methods, or like those of every object.
+_RESERVED = (
     "cookie|req|id|touch|resetMaxAge|save|reload|destroy|regenerate|constructor|hasOwnProperty|valueOf|"
     "isPrototypeOf|propertyIsEnumerable|to(Locale)?String|__proto__|__(define|lookup)[GS]etter__"
 )
 _ENDLESS = {"originalMaxAge": None, "expires": None}
 _LIBRARIES = {
-    "express": _Library("originalMaxAge", 1000, _ENDLESS, re.compile(_TAKEN)),
+    "express": _Library("originalMaxAge", 1000, _ENDLESS, re.compile(_RESERVED)),
     "next-session": _Library("maxAge", 1, {}, re.compile("cookie|id|commit|touch|destroy")),
 }
 
@@ -112,7 +114,7 @@ class IdVault:
         """Return the vault that works under *options*.
 
         Raises:
-            ConfigError: One of them does not go with it.
+            ConfigError: An option does not fit this vault.
         """
         if options.store is not None or options.overflow != "raise" or options.accept:
             _refuse("an IdVault has a store and a format of its own: leave out store, overflow and accept")
@@ -128,16 +130,16 @@ class IdVault:
     def load(self, value: str) -> State:
         """Read the record that an id names, and decide whether it is a session. See `Vault.load`."""
         options, at = self._options, now(self._options.clock)
-        # 1. The id. What is not signed, or can be none, never reaches the store.
+        # 1. The id. The store never sees one without a good signature, or of impossible characters.
         sid = self._sid(value)
-        # 2. The record. An id that has none is nobody's, and nobody is given it.
+        # 2. The record. An id without a record is refused, and never given to a session.
         if (record := self._fetch(sid)) is None:
             raise Refused("lost")
         data, meta, cookie = self._read(record)
-        # 3. How long it lives. When it ends the store alone knows: a touch is not written into the record.
-        written_until, age = _moment(cookie.get("expires")), cookie.get(self._library.age)
-        if isinstance(age, (int, float)) and 0 < age < MAX_SECONDS * self._library.per_second:
-            meta["ttl"] = age / self._library.per_second
+        # 3. The lifetime. Only the store knows the end: Node's touch does not change the record.
+        written_until, age = _moment(cookie.get("expires")), cookie.get(self._library.lifetime_key)
+        if isinstance(age, (int, float)) and 0 < age < MAX_SECONDS * self._library.units_per_second:
+            meta["ttl"] = age / self._library.units_per_second
         issued_at = at if written_until is None else min(at, written_until - meta.get("ttl", options.ttl))
         issued_at = meta.get("iat", issued_at)
         if issued_at > at + options.skew:
@@ -146,16 +148,16 @@ class IdVault:
             raise Refused("expired")
         if at >= issued_at + (options.absolute_timeout or MAX_SECONDS) + options.skew:
             raise Refused("too-old")
-        # 4. The session. It is written where its id is signed otherwise by now, unless no two signatures are
-        # alike; and where it has no stamp, without which one that Node alone writes would never grow old.
-        is_resigned = self._encode(sid) == self._encode(sid) != unquote(value)
+        # 4. The session. It is written again if its signature is an older one (unless every signature
+        # differs), or if it lacks the time of issue: one that Node alone writes would never get too old.
+        is_signed_otherwise = self._encode(sid) == self._encode(sid) != unquote(value)
         state = State(
             data=data,
             meta={**meta, "sid": sid},
             issued_at=issued_at,
             expires_at=max(written_until or at, at),
             is_new=False,
-            is_outdated=is_resigned or (options.is_timed and "iat" not in meta),
+            is_outdated=is_signed_otherwise or (options.is_timed and "iat" not in meta),
         )
         self._remember(state, record)
         refuse_revoked(state, options)
@@ -163,12 +165,12 @@ class IdVault:
         return state
 
     def peek(self, value: str) -> State:
-        """Return a new session's state: an id tells nothing. See `Vault.peek`."""
+        """Return a new session's state, because an id holds no data. See `Vault.peek`."""
         del value
         return State()
 
     def _sid(self, value: str) -> str:
-        """Return the id in a cookie's value; raise Refused if it is none."""
+        """Return the id in a cookie's value; raise Refused if there is none."""
         try:
             sid = self._decode(unquote(value)) if len(value) <= MAX_VALUE else None
         except Refused:
@@ -192,7 +194,7 @@ class IdVault:
         return ask("store", question)
 
     def _read(self, record: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """Return a record's data, stamps and cookie; raise Refused if it is none."""
+        """Return a record's data, stamps and cookie member; raise Refused if it is no record."""
         data, meta, _ = self._codec.decode(record)
         cookie = data.pop(COOKIE, None)
         if not isinstance(cookie, dict):
@@ -220,11 +222,11 @@ class IdVault:
         """Return what `dump` would return. See `Vault.preview`."""
         return self._value(state.sid or new_id(self._options.generate_id))
 
-    def settle(self, state: State) -> None:
-        """Do nothing: no write leaves anything behind. See `Vault.settle`."""
+    def release(self, state: State) -> None:
+        """Do nothing: a session has one record, which stays. See `Vault.release`."""
 
     def end(self, former: FormerSession) -> bool:
-        """Delete the record; where there is a list, revoke the id first. See `Vault.end`."""
+        """Revoke the id, if there is a list, then delete the record. See `Vault.end`."""
         was_alive = revoke(former, self._options)
         return self._delete(former.sid) and was_alive
 
@@ -232,7 +234,7 @@ class IdVault:
         """Write the record of a session that has none."""
         record = self._record(state, _attributes(cookie.options), expires_at, cookie)
         state.stamp_id(self._options.generate_id)
-        # An id that has a record is somebody's, and never becomes anybody else's.
+        # An id that has a record belongs to another session.
         if not self._put(state.sid, record, expires_at, is_new=True):
             state.give_id(self._options.generate_id)
             if not self._put(state.sid, record, expires_at, is_new=True):
@@ -240,11 +242,11 @@ class IdVault:
         self._remember(state, record)
 
     def _replace(self, state: State, expires_at: float | None, cookie: Cookie) -> None:
-        """Write what was changed into the record as it is now; one that is gone is not brought back."""
+        """Merge the changes into the record as it is now. A deleted record is not written again."""
         sid, stored = state.sid, state.stored
         try:
             present = self._fetch(sid) or b""
-            theirs, _, known = self._read(present)
+            theirs, _, attributes = self._read(present)
         except Refused:
             raise Ended from None
         if stored is not None and present != stored.plaintext:
@@ -255,46 +257,50 @@ class IdVault:
             state.data.clear()  # in place, since the application may hold it
             state.data.update(merged.data)
             state.conflicts += merged.conflicts
-            self._remember(state, present)  # what is merged is merged, though the write may yet fail
-        record = self._record(state, known, expires_at, cookie)
+            self._remember(state, present)  # also if the write fails: the data are merged already
+        record = self._record(state, attributes, expires_at, cookie)
         if not self._put(sid, record, expires_at, is_new=False):
             raise Ended
         self._remember(state, record)
 
-    def _record(self, state: State, known: dict[str, Any], expires_at: float | None, cookie: Cookie) -> bytes:
-        """Return the record of *state*, whose cookie Node knows by the attributes *known*.
+    def _record(
+        self, state: State, attributes: dict[str, Any], expires_at: float | None, cookie: Cookie
+    ) -> bytes:
+        """Return the record of *state*, with *attributes* in its cookie member.
 
         Raises:
             PayloadError: It cannot be written, or Node would lose a part of it.
         """
         library, options, at = self._library, self._options, now(self._options.clock)
         for key in list(state.data):  # a thread of the application may be writing
-            if library.taken.fullmatch(str(key)):
+            if library.reserved.fullmatch(str(key)):
                 raise PayloadError(f"session.{key}", "is a name that Node's library takes; use another key")
         if options.is_timed:
             state.meta.setdefault("iat", round(state.issued_at, 3))
-        stamps = {name: stamp for name, stamp in state.meta.items() if name not in ELSEWHERE}
-        rest = {name: value for name, value in known.items() if name not in (library.age, "expires")}
-        lifetime: dict[str, Any] = dict(library.without)
+        stamps = {name: stamp for name, stamp in state.meta.items() if name not in STAMPED_ELSEWHERE}
+        rest = {
+            name: value for name, value in attributes.items() if name not in (library.lifetime_key, "expires")
+        }
+        expiry: dict[str, Any] = dict(library.endless)
         if cookie.max_age is not None or cookie.expires is not None:
-            lasts = FOREVER if expires_at is None else expires_at - at
+            lifetime = FOREVER if expires_at is None else expires_at - at
             ttl = state.meta.get("ttl", options.ttl)
-            if abs(lasts - ttl) < 1:  # a moment has passed since the engine reckoned
-                lasts = ttl
-            end = datetime.fromtimestamp(min(at + lasts, MAX_SECONDS - 1), timezone.utc)
+            if abs(lifetime - ttl) < 1:  # the engine computed expires_at a moment ago
+                lifetime = ttl
+            end = datetime.fromtimestamp(min(at + lifetime, MAX_SECONDS - 1), timezone.utc)
             text = end.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-            lifetime = {library.age: round(lasts * library.per_second), "expires": text}
-        return self._codec.encode({COOKIE: {**rest, **lifetime}, **state.data}, stamps)
+            expiry = {library.lifetime_key: round(lifetime * library.units_per_second), "expires": text}
+        return self._codec.encode({COOKIE: {**rest, **expiry}, **state.data}, stamps)
 
     def _put(self, sid: str, record: bytes, expires_at: float | None, *, is_new: bool) -> bool:
         if not _ID.fullmatch(sid):
             return False
-        lasts = None if expires_at is None else ceil(expires_at - now(self._options.clock))
-        if lasts is not None and lasts <= 0:  # its time is over
+        lifetime = None if expires_at is None else ceil(expires_at - now(self._options.clock))
+        if lifetime is not None and lifetime <= 0:
             self._delete(sid)
             return True
         name, text = self._prefix + sid, record.decode()
-        return bool(ask("store", lambda: self._store.set(name, text, ex=lasts, nx=is_new, xx=not is_new)))
+        return bool(ask("store", lambda: self._store.set(name, text, ex=lifetime, nx=is_new, xx=not is_new)))
 
     def _delete(self, sid: str) -> bool:
         return bool(ask("store", lambda: self._store.delete(self._prefix + sid)))
@@ -312,7 +318,7 @@ def _attributes(options: CookieOptions) -> dict[str, Any]:
 
 
 def _moment(text: object) -> float | None:
-    """Return epoch seconds of a moment as JavaScript's ``toISOString`` writes it; None for all else."""
+    """Return a moment that JavaScript's ``toISOString`` wrote as epoch seconds; None for any other value."""
     try:
         return epoch(datetime.fromisoformat(str(text).removesuffix("Z")))
     except (ValueError, OverflowError):

@@ -39,9 +39,9 @@ def merge(
     Of equal values our object is kept, because the application may hold it.
 
     Args:
-        base: What both began with.
-        ours: What we made of it.
-        theirs: What somebody else made of it, and has written.
+        base: The mapping before both changes.
+        ours: The mapping with our change.
+        theirs: The mapping with the change that another request has written.
         is_same: Compares two values.
     """
 

@@ -28,7 +28,7 @@ class Reader(Protocol):
         """Return the session of an authentic *value*, at the time *at* (epoch seconds).
 
         Raises:
-            Refused: It is not authentic, or its time is over.
+            Refused: It is not authentic, or has expired.
         """
         ...
 
@@ -40,12 +40,12 @@ class Readers:
     __slots__ = ("_readers",)
 
     def __init__(self, accept: Sequence[str], available: Mapping[str, Reader]) -> None:
-        """Enable what *accept* names.
+        """Enable the readers that *accept* names.
 
         Raises:
-            ConfigError: It names what nobody here can read.
+            ConfigError: *accept* names a cookie that has no reader here.
         """
-        # An authentic seal with another payload, which the vault opens itself.
+        # next-iron-session's cookies are seals, so `Codec` reads their payload and no reader is needed.
         enabled = [name for name in accept if name != NEXT_IRON_SESSION]
         for name in enabled:
             if name not in available:
@@ -58,10 +58,10 @@ class Readers:
         return bool(self._readers)
 
     def read(self, value: str, *, at: float) -> State:
-        """Return the session of the first reader that takes *value*, to be written back as a seal.
+        """Return the session of the first reader that accepts *value*, marked to be written as a seal.
 
         Raises:
-            Refused: None does; for the reason that the first one gives.
+            Refused: No reader accepts it. The reason is that of the first reader.
         """
         reasons: list[RefusalReason] = []
         for reader in self._readers:
@@ -76,7 +76,7 @@ class Readers:
         raise Refused(reasons[0])
 
 
-def id_of(state: State, codec: Codec) -> str:
+def older_cookie_id(state: State, codec: Codec) -> str:
     """Return the id of an older cookie for a list of revocations: a hash of its contents."""
     content = f"{state.issued_at!r} ".encode() + codec.encode(state.data, {})
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:24]).decode()

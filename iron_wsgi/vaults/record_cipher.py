@@ -1,7 +1,7 @@
 """The encryption of records: AES-256-GCM-SIV (RFC 8452), under keys that encrypt nothing else.
 
-A record reads ``1.<password id>.<base64 of nonce, ciphertext and tag>``. What stands before the base64, and
-the name under which the store keeps the record, are associated data: a record opens under its own name alone.
+A record is ``1.<password id>.<base64 of nonce, ciphertext and tag>``. The text before the base64 and the name
+of the record in the store are associated data, so a record opens under its own name alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from iron_wsgi.errors import ConfigError, Refused
 from iron_wsgi.seals.passwords import DEFAULT_ID, Passwords
 
 VERSION: Final = 1
-"""Of the format. Another way to write records takes another number."""
+"""The format's version, at the beginning of every record."""
 
 _PURPOSE: Final = ("iron_wsgi", "store")
 _HEAD: Final = re.compile(rf"{VERSION}\.([1-9][0-9]{{0,15}})\.")
@@ -30,7 +30,7 @@ _TAG: Final = 16  # octets
 class RecordCipher:
     """Encrypts records under the password that seals, and opens those under any that is configured.
 
-    Made once, used by any number of threads.
+    One cipher serves all threads.
     """
 
     __slots__ = ("_ciphers", "_passwords", "_sealing", "_sealing_head")
@@ -46,7 +46,7 @@ class RecordCipher:
             self._ciphers = {
                 password_id: AESGCMSIV(bytes.fromhex(password))
                 for password_id in derived.ids
-                # The one without an id has never encrypted a record.
+                # The password without an id has never encrypted a record.
                 if password_id != DEFAULT_ID and (password := derived.get(password_id))
             }
         except UnsupportedAlgorithm:
@@ -65,10 +65,10 @@ class RecordCipher:
         return head + binascii.b2a_base64(octets, newline=False).decode()
 
     def decrypt(self, value: str, name: str) -> tuple[bytes, bool]:
-        """Return the plaintext of the record under *name*, and whether its password is an older one.
+        """Return the plaintext of the record under *name*, and whether an older password encrypted it.
 
         Raises:
-            Refused: ``"invalid"``: it is no record of this version, was altered, or belongs under another
+            Refused: ``"invalid"``: it is no record of this version, was altered, or was moved from another
                 name. ``"unknown-password"``: it names a password id that is not configured.
         """
         head = _HEAD.match(value)
@@ -78,11 +78,11 @@ class RecordCipher:
         if cipher is None:
             raise Refused("unknown-password", password_id=head[1])
         try:
-            # Characters that are not base64 are skipped: it is the octets that have to be authentic.
+            # This skips characters that are not base64. Only the octets have to be authentic.
             octets = binascii.a2b_base64(value[head.end() :])
         except ValueError:
             raise Refused("invalid") from None
-        # CVE-2026-45446: in many an OpenSSL an empty ciphertext passes with a tag of zeros.
+        # CVE-2026-45446: some versions of OpenSSL accept an empty ciphertext with a tag of zeros.
         if len(octets) <= _NONCE + _TAG:
             raise Refused("invalid")
         try:

@@ -17,10 +17,10 @@ from .merge import merge
 from .record_cipher import RecordCipher
 
 ATTEMPTS: Final = 64
-"""How often a write is tried anew because somebody else was faster. Each time one of them was."""
+"""How often a write is tried again because another request was faster."""
 
 GRACE: Final = 60.0
-"""Seconds that a record is kept for requests under way, when its session has gone back into the cookie."""
+"""Seconds that a record is kept for requests under way after its session went back into the cookie."""
 
 
 @final
@@ -48,8 +48,8 @@ class Records:
         """Fill *state* from the record that *ref* names.
 
         Raises:
-            Refused: ``"lost"`` if there is none: the session was ended, or the store has lost it. Other
-                reasons, if what is there is not ours.
+            Refused: ``"lost"`` if there is no record: the session was ended, or the store has lost it.
+                ``"invalid"`` or ``"unknown-password"`` if the record does not open.
             Unavailable: The store does not answer.
         """
         found = self._fetch(ref)
@@ -58,22 +58,22 @@ class Records:
         stored, (state.data, state.meta, _) = found
         state.issued_at = state.meta.get("iat", state.issued_at)
         state.is_outdated = state.is_outdated or stored.is_outdated
-        self._settle(state, stored)
+        self._remember(state, stored)
 
     def write(self, state: State, *, expires_at: float | None) -> None:
-        """Write *state* under ``state.meta["ref"]``; one that has none, and is no reference yet, gets one.
+        """Write the record that ``state.meta["ref"]`` names. A session without a record gets one.
 
-        A change that somebody else wrote since it was read is merged, and then stands in *state* too.
+        Changes that another request wrote meanwhile are merged into *state*.
 
         Raises:
-            Ended: The record is gone; it is not brought back.
+            Ended: The record was deleted meanwhile. It is not written again.
             SessionConflict: Both changed the same keys, and the option ``on_conflict`` is ``"raise"``.
             PayloadError: The data cannot be written.
-            Unavailable: The store does not answer, or too many write this session at once.
+            Unavailable: The store does not answer, or too many requests write this session at once.
         """
         stored = state.stored
         if stored is None:
-            self._name(state)
+            self._give_reference(state)
         end = None if expires_at is None else expires_at + self._options.skew
         for _ in range(ATTEMPTS):
             key = key_of(state.meta["ref"])
@@ -81,17 +81,17 @@ class Records:
             if stored is not None and plaintext == stored.plaintext and not stored.is_outdated:
                 if not ask("store", lambda: self._store.touch(key, expires_at=end)):  # noqa: B023 - asked at once
                     raise Ended
-                self._settle(state, stored)
+                self._remember(state, stored)
                 return
             record = self._record(state, key, plaintext, end, stored)
             if self._put(key, record, stored):
-                self._settle(state, StoredSession(record.version, plaintext))
+                self._remember(state, StoredSession(record.version, plaintext))
                 return
             if stored is None and (state.has_new_id or self._options.storage == "cookie"):
-                # An id that somebody has already: never his session.
-                self._name(state, anew=True)
+                # The name belongs to another session, which must not be overwritten.
+                self._give_reference(state, is_taken=True)
                 continue
-            found = self._fetch_anew(state.meta["ref"])
+            found = self._refetch(state.meta["ref"])
             if found is not None:
                 stored = self._merge(state, *found)
             elif stored is not None:
@@ -100,7 +100,7 @@ class Records:
         raise Unavailable(msg)
 
     def release(self, state: State) -> None:
-        """Let go of the record: the session is in its cookie again. Requests under way still find it."""
+        """Let the record expire after `GRACE`: the session is in its cookie again."""
         ref = state.meta.pop("ref", None)
         if ref is not None:
             end = now(self._options.clock) + GRACE
@@ -114,15 +114,16 @@ class Records:
         """
         return ask("store", lambda: self._store.delete(key_of(ref)))
 
-    def _name(self, state: State, *, anew: bool = False) -> None:
-        """Say under which name *state* is kept: its id; or one of its own, where sessions come and go.
+    def _give_reference(self, state: State, *, is_taken: bool = False) -> None:
+        """Name the record of *state* in ``state.meta["ref"]``.
 
-        So that what is left of a former stay in the store is never taken for the session.
+        With ``storage="store"`` that is the session's id, and a new one if the id *is_taken*.
         """
         if self._options.storage != "store":
+            # A name of its own for each stay in the store: an older record is never taken for the session.
             state.meta["ref"] = new_id(self._options.generate_id)
             return
-        if anew:
+        if is_taken:
             state.give_id(self._options.generate_id)
         state.meta["ref"] = state.meta["sid"]
 
@@ -131,12 +132,12 @@ class Records:
         record = ask("store", lambda: self._store.load(key))
         if record is None:
             return None
-        # A record that somebody has moved here from another key does not open under this one.
+        # A record that was moved here from another key does not open under this one.
         plaintext, is_outdated = self._cipher.decrypt(record.value, key)
         return StoredSession(record.version, plaintext, is_outdated), self._codec.decode(plaintext)
 
-    def _fetch_anew(self, ref: str) -> tuple[StoredSession, Decoded] | None:
-        """Fetch what somebody else has just written, which must not be written over unread."""
+    def _refetch(self, ref: str) -> tuple[StoredSession, Decoded] | None:
+        """Fetch what another request has just written, which must be merged and not overwritten."""
         try:
             return self._fetch(ref)
         except Refused as refused:
@@ -154,9 +155,9 @@ class Records:
         at = now(self._options.clock)
         subject = self._options.subject_of(state.data)
         return Record(
-            # The reference's expiry counts, and `Store.touch` moves the record's own: none is encrypted.
+            # Without an expiry: the reference has one, and `Store.touch` moves the record's own.
             value=self._cipher.encrypt(plaintext, key),
-            # A key that is used again begins with a higher one.
+            # A time, so that a key that is used again begins with a higher version.
             version=milliseconds(at) if stored is None else stored.version + 1,
             subject="" if subject is None else subject_key_of(subject),
             created_at=state.issued_at,
@@ -165,10 +166,10 @@ class Records:
         )
 
     def _merge(self, state: State, present: StoredSession, theirs: Decoded) -> StoredSession:
-        """Add to *state* what somebody else wrote meanwhile, and return what is to be replaced."""
+        """Merge what another request wrote meanwhile into *state*, and return the record to replace."""
         if state.stored is not None:
             base = self._codec.decode(state.stored.plaintext)
-        else:  # both moved it out of its cookie
+        else:  # two requests moved the session out of its cookie
             base = Decoded(state.snapshot.data() if state.snapshot else {}, {})
         merged = merge(base.data, state.data, theirs.data, is_same=self._codec.is_same)
         if merged.conflicts and self._options.on_conflict == "raise":
@@ -180,9 +181,9 @@ class Records:
         state.meta = merge(base.meta, state.meta, theirs.meta, is_same=self._codec.is_same).data
         if until:
             state.meta["until"] = until
-        self._settle(state, present)
+        self._remember(state, present)
         return present
 
-    def _settle(self, state: State, stored: StoredSession) -> None:
+    def _remember(self, state: State, stored: StoredSession) -> None:
         state.stored = stored
         state.snapshot = self._codec.snapshot(stored.plaintext)

@@ -1,4 +1,4 @@
-"""The revocation check: is a session over? And the entry that says so."""
+"""The revocation check: ask the list whether a session was revoked, and revoke one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from iron_wsgi.sessions.events import notices
 from iron_wsgi.sessions.options import SessionOptions
 from iron_wsgi.sessions.state import FormerSession, State
 
-LIST: Final = "list of revocations"
+REVOCATION_LIST: Final = "list of revocations"
 """The list's name in the log."""
 
 
@@ -28,7 +28,7 @@ def refuse_revoked(state: State, options: SessionOptions) -> None:
     subject = options.subject_of(state.data)
     sid = state.sid or state.meta.get("was", "")
     try:
-        is_revoked = ask(LIST, lambda: revocations.is_revoked(sid, subject, state.issued_at))
+        is_revoked = ask(REVOCATION_LIST, lambda: revocations.is_revoked(sid, subject, state.issued_at))
     except Unavailable:
         if options.on_outage == "refuse":
             raise
@@ -58,16 +58,18 @@ def revoke(former: FormerSession, options: SessionOptions) -> bool:
     until = None if former.until is None else former.until + options.skew + MARGIN
     issued_at = former.issued_at
     if issued_at is None:
-        ask(LIST, lambda: revocations.revoke(former.sid, expires_at=until))
+        ask(REVOCATION_LIST, lambda: revocations.revoke(former.sid, expires_at=until))
         return True
 
-    def is_over() -> bool:
+    def is_revoked() -> bool:
         try:
-            return ask(LIST, lambda: revocations.is_revoked_now(former.sid, former.subject, issued_at))
+            return ask(
+                REVOCATION_LIST, lambda: revocations.is_revoked_now(former.sid, former.subject, issued_at)
+            )
         except Refused:
             return True
 
-    was_alive = not is_over()
-    is_news = ask(LIST, lambda: revocations.revoke(former.sid, expires_at=until))
-    # No news: another request was faster, or this kind of list keeps no single sessions.
-    return was_alive and (is_news or not is_over())
+    was_alive = not is_revoked()
+    is_new_entry = ask(REVOCATION_LIST, lambda: revocations.revoke(former.sid, expires_at=until))
+    # No new entry: another request was faster, or this kind of list has no entries for single sessions.
+    return was_alive and (is_new_entry or not is_revoked())

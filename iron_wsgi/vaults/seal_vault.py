@@ -17,7 +17,7 @@ from iron_wsgi.sessions.state import FormerSession, State
 from iron_wsgi.times import now
 
 from .codec import Codec
-from .older_cookies import Reader, Readers, id_of
+from .older_cookies import Reader, Readers, older_cookie_id
 from .records import Records
 from .revocation_check import refuse_revoked, revoke
 
@@ -26,15 +26,15 @@ MAX_VALUE = 16 * 1024  # characters of a cookie value; four chunks of 4096
 
 @final
 class SealVault:
-    """The vault whose values are seals: of the data, or of a reference to them.
+    """The vault that seals sessions: the data, or a reference to their record in a store.
 
-    ``_iron`` beside the data holds the stamps, where a feature needs any.
+    Stamps are written under ``_iron`` beside the data, if a feature needs them.
     """
 
     __slots__ = (
         "_codec",
         "_list_was_asked",
-        "_must_end",
+        "_needs_expiry",
         "_options",
         "_readers",
         "_rechecks",
@@ -55,8 +55,7 @@ class SealVault:
         Args:
             options: The options.
             readers: Readers of older cookies, by the names that the option ``accept`` may enable.
-            reference_keys: Keys of the data that a reference to a store carries too, so that `peek` finds
-                them.
+            reference_keys: Keys of the data that a reference carries too, so that `peek` finds them.
             rechecks: Whether `dump` asks the list of revocations again, and raises `Ended` for a session
                 that was revoked meanwhile. Without it `dump` writes a seal that `load` will refuse.
 
@@ -69,7 +68,7 @@ class SealVault:
         self._rechecks = rechecks
         self._list_was_asked = options.revocations is None
         # Sessions that never end are accepted only where sessions never end.
-        self._must_end = options.ttl > 0 or options.absolute_timeout is not None
+        self._needs_expiry = options.ttl > 0 or options.absolute_timeout is not None
         self._codec = Codec(options)
         self._records = None if options.store is None else Records(options.store, options, self._codec)
 
@@ -77,19 +76,19 @@ class SealVault:
 
     def load(self, value: str) -> State:
         """Open a seal and decide whether it is a session. See `Vault.load`."""
-        # 1. to 6. What needs no server.
+        # 1. to 6. The checks that need no server.
         state = self.peek(value)
-        # 7. The record that the seal refers to. Only what is authentic comes this far.
+        # 7. The record, if the seal is a reference. Only an authentic seal comes this far.
         if "ref" in state.meta:
             self._fetch(state)
         elif self._options.storage == "store":
-            state.is_outdated = True  # it moves into the store
+            state.is_outdated = True  # so that it moves into the store
         # 8. The list of revocations.
         if not state.mac and self._options.revocations is not None:
             # An older cookie has no id of its own. The list knows it by a hash of its contents.
-            state.meta["was"] = id_of(state, self._codec)
+            state.meta["was"] = older_cookie_id(state, self._codec)
         refuse_revoked(state, self._options)
-        self._note_subject(state)
+        self._set_subject(state)
         return state
 
     def peek(self, value: str) -> State:
@@ -107,7 +106,7 @@ class SealVault:
         if self._readers and not value.startswith("Fe26."):
             return self._older(value, at)
 
-        # 3. The parts, the prefix, the MAC, the expiry of the seal, the decryption.
+        # 3. The parts, the prefix, the MAC, the seal's expiry, the decryption.
         fields = _parse(value)
         try:
             opened = fe26.unseal_at(
@@ -120,8 +119,8 @@ class SealVault:
         except SealError as error:
             raise Refused(error.reason, password_id=fields.password_id) from None
 
-        # 4. The end of the session.
-        if opened.expires_at is None and self._must_end:
+        # 4. An expiry, where sessions must have one.
+        if opened.expires_at is None and self._needs_expiry:
             raise Refused("no-expiry", password_id=fields.password_id)
 
         # 5. The payload, its shape, the stamps.
@@ -146,12 +145,12 @@ class SealVault:
             raise Refused("too-old", password_id=fields.password_id)
         return state
 
-    def _note_subject(self, state: State) -> None:
+    def _set_subject(self, state: State) -> None:
         if self._options.has_server_state:
             state.subject = self._options.subject_of(state.data)
 
     def _lacks_time_of_issue(self, meta: dict[str, Any]) -> bool:
-        """Tell whether a seal lacks its time of issue, without which one that Node renews never grows old."""
+        """Tell whether a seal lacks the time of issue. Renewed by Node alone, it would never get too old."""
         return self._options.is_timed and "iat" not in meta
 
     def _fetch(self, state: State) -> None:
@@ -200,7 +199,7 @@ class SealVault:
 
         An *expires_at* in the past makes a seal that every reader takes for expired.
         """
-        # 1. A session that was revoked since it came is over.
+        # 1. A session that was revoked while the request ran is not written.
         if self._rechecks and not state.is_new:
             try:
                 refuse_revoked(state, self._options)
@@ -208,9 +207,9 @@ class SealVault:
                 raise Ended from None
         if not self._list_was_asked:
             self._ask_list_once(state)
-        # 2. Its stamps.
+        # 2. The stamps.
         self._stamp(state, expires_at)
-        # 3. In the cookie, if it stays there and fits.
+        # 3. The cookie, if sessions are kept there and this one fits.
         if self._options.storage == "cookie":
             inline = {name: stamp for name, stamp in state.meta.items() if name != "ref"}
             plaintext = self._codec.encode(state.data, inline)
@@ -219,8 +218,8 @@ class SealVault:
                 state.snapshot = self._codec.snapshot(plaintext)
                 state.stored = None
                 return value
-        # 4. In the store.
-        assert self._records is not None  # noqa: S101 - SessionOptions sees to it
+        # 4. The store, and a reference in the cookie.
+        assert self._records is not None  # noqa: S101 - SessionOptions checks it
         self._records.write(state, expires_at=expires_at)
         return self._seal(self._reference(state.data, state.meta), expires_at)
 
@@ -237,8 +236,8 @@ class SealVault:
                 return value
         return self._seal(self._reference(state.data, {**copy.meta, "ref": ref}), expires_at)
 
-    def settle(self, state: State) -> None:
-        """Release the record of a session that is in its cookie again. See `Vault.settle`."""
+    def release(self, state: State) -> None:
+        """Release the record of a session that is in its cookie again. See `Vault.release`."""
         if self._records is not None and state.stored is None:
             self._records.release(state)
 

@@ -1,3 +1,3 @@
-"""Sessions around WSGI applications (PEP 3333)."""
+"""The WSGI middleware and its cookie jars (PEP 3333)."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cookie jars: how an HTTP exchange of WSGI or Werkzeug looks to the core."""
+"""Cookie jars: a request and its response, of WSGI or Werkzeug, as the engine sees them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from iron_wsgi.engine.session import Session
 
 SESSIONS_KEY = "iron_wsgi.sessions"
-"""Where an environ keeps its sessions by cookie name, so that one cookie has one session."""
+"""The key of an environ for its sessions by cookie name, so that one cookie has one session."""
 
 
 def sessions_of(environ: WSGIEnvironment, *, keep: bool) -> dict[str, Session]:
-    """Return the sessions of this exchange by cookie name, as *environ* holds them.
+    """Return the sessions of this request by cookie name, as *environ* holds them.
 
-    The Cookie header stands beside them, because a copied environ may have another one.
-    Without *keep* nothing is left in the environ.
+    They are stored with their Cookie header, because a copied environ may have another one. *keep* says
+    whether a new, empty mapping is stored.
     """
     cookie = environ.get("HTTP_COOKIE")
     held: tuple[str | None, dict[str, Session]] | None = environ.get(SESSIONS_KEY)
@@ -37,13 +37,13 @@ def sessions_of(environ: WSGIEnvironment, *, keep: bool) -> dict[str, Session]:
 
 @final
 class WaitingJar:
-    """The jar of an exchange whose response is held back: what is sent waits in `outcome`.
+    """The jar of a request whose response is held back: what is sent waits in `outcome`.
 
     It holds the Cookie header, but neither the environ nor the response: these hold the session, and a circle
     of references would keep each request alive until the garbage collector runs.
     """
 
-    # One is made for every request, and most end as they began.
+    # Class attributes, because a jar is made for every request and most are never used.
     _cookies: CookieHeader | None = None
     is_closed = False
     outcome = NOTHING
@@ -67,7 +67,7 @@ class WaitingJar:
 
 
 class EnvironJar:
-    """The jar of a WSGI exchange: cookies from the environ, headers into a list.
+    """The jar of a WSGI request: it reads cookies from the environ and writes headers into a list.
 
     Args:
         environ: The request's environ.
@@ -76,7 +76,7 @@ class EnvironJar:
 
     def __init__(self, environ: WSGIEnvironment, headers: HeaderList | None = None) -> None:
         """Read from *environ*; send into *headers*."""
-        # Where nothing can be sent, a session is not left behind for those who can.
+        # A jar that cannot send leaves no session in the environ, where a jar that can send would find it.
         self.iron_sessions = sessions_of(environ, keep=headers is not None)
         self._environ = environ
         self._headers = headers
@@ -124,7 +124,7 @@ class WerkzeugJar:
 
 
 def explain_secure(environ: WSGIEnvironment, outcome: Outcome) -> None:
-    """Log, once, that browsers drop a Secure cookie that comes over plain http, but for localhost."""
+    """Log, once, that browsers drop a Secure cookie that comes over plain http, except on localhost."""
     if environ.get("wsgi.url_scheme") != "http":
         return
     for cookie in outcome.cookies:
@@ -140,7 +140,7 @@ def explain_secure(environ: WSGIEnvironment, outcome: Outcome) -> None:
 
 
 def explain_loss(cookie_name: str) -> None:
-    """Log, once, that a change came too late."""
+    """Log, once, that a change came after the headers and is lost."""
     notices.say(
         "headers gone",
         cookie_name,

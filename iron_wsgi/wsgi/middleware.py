@@ -1,4 +1,4 @@
-"""Sessions around any WSGI application (PEP 3333)."""
+"""The middleware that gives a WSGI application sessions (PEP 3333), and other ways to a session."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class IronSessionMiddleware:
             app: The application.
             options: Ready-made options, or a function of the environ that returns them for each request.
             prime: Whether the first chunk of a streamed body is produced before the server gets the body.
-                Some servers (Granian) lose headers otherwise. False for an application that must answer
-                before it produces anything.
+                Some servers (Granian) lose headers otherwise. Set False for an application that must send
+                its headers before it produces a chunk.
             **settings: The options, see `SessionOptions`, where *options* is not given.
 
         Raises:
@@ -73,10 +73,10 @@ class IronSessionMiddleware:
 
     @property
     def options(self) -> SessionOptions:
-        """The options; ``options.store`` and ``options.revocations`` are what their URLs stand for.
+        """The options, with the objects that the URLs in ``store`` and ``revocations`` name.
 
         Raises:
-            ConfigError: They are a function of the request.
+            ConfigError: The options are a function of the environ.
         """
         if self._engine is None:
             msg = "the options depend on the request: ask the function that was given"
@@ -91,7 +91,7 @@ class IronSessionMiddleware:
             once: Whether they are good for one use (`Sealer.consume`), noted in the option ``revocations``.
 
         Raises:
-            ConfigError: The options are a function, so that there is no one password; or there is no list.
+            ConfigError: The options are a function of the environ, or *once* has no list of revocations.
         """
         if self._engine is None:
             msg = "the options depend on the request; make a Sealer(password, purpose=...) instead"
@@ -99,7 +99,7 @@ class IronSessionMiddleware:
         return self.options.sealer(purpose, once=once)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request; with 503 where the session cannot be known (see the option ``on_outage``)."""
+        """Answer a request, with 503 if a store or a list does not answer (see the option ``on_outage``)."""
         engine = self._engine
         if engine is None:
             engine = Engine(self._options_of(environ))
@@ -107,9 +107,9 @@ class IronSessionMiddleware:
         try:
             body = self.app(environ, response.start_response)
             is_whole = (response.status and isinstance(body, (list, tuple))) or is_file(body, environ)
-            del environ  # it holds the cookies; a traceback with local variables would show them
+            del environ  # it holds cookies, which a traceback with local variables would show
             if is_whole:
-                # The very object: servers join lists, keep Content-Length, and send files by the kernel.
+                # The same object: servers join lists, keep Content-Length, and send files by the kernel.
                 flush_or_close(response, body)
                 return body
         except Unavailable as error:
@@ -159,12 +159,12 @@ def get_iron_session(
 ) -> Session:
     """Return the session of a jar, without a middleware (iron-session's ``getIronSession``).
 
-    It is committed by ``with`` or by ``save()``, never by itself. Asked twice for one cookie of one exchange,
-    the same session is returned.
+    ``with`` or ``save()`` commits it; nothing else does. A second call for one cookie of one request returns
+    the same session.
 
     Args:
-        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods. One without a ``__dict__``
-            cannot remember its session.
+        jar: `EnvironJar`, `WerkzeugJar`, or any object with a jar's two methods. An object without a
+            ``__dict__`` gets a new session at each call.
         options: Ready-made options; cheaper than single settings.
         **settings: The options, see `SessionOptions`, where *options* is not given.
 

@@ -1,4 +1,4 @@
-"""The response of a WSGI application, held back until the session has said what it must carry."""
+"""The response of a WSGI application, held back until the session is committed."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Response:
     __slots__ = (
         "_environ",
         "_exchange",
+        "_has_dropped_changes",
         "_headers",
         "_jar",
         "_start",
-        "_was_changed",
         "_write",
         "session",
         "status",
@@ -59,7 +59,7 @@ class Response:
         self._start = start_response
         self._headers: HeaderList = []
         self._write: Callable[[bytes], object] | None = None
-        self._was_changed = False
+        self._has_dropped_changes = False
 
     def start_response(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None, /
@@ -70,7 +70,7 @@ class Response:
             raise TypeError(msg)
         try:
             if self._jar.is_closed and exc_info is not None:
-                return self._start(status, headers, exc_info)  # the server raises it again
+                return self._start(status, headers, exc_info)  # the server raises the error again
             if self.status and exc_info is None:
                 msg = "start_response was called twice without exc_info (PEP 3333)"
                 raise AssertionError(msg)
@@ -99,7 +99,7 @@ class Response:
             raise AssertionError(msg)
         headers = self._headers
         if self.session.state is not None:
-            headers = self._committed(headers)
+            headers = self._commit(headers)
         self._jar.is_closed = True
         self._write = self._start(self.status, headers)
 
@@ -109,10 +109,10 @@ class Response:
         return self._jar.is_closed
 
     def refuse(self, error: Unavailable) -> None:
-        """Answer 503 (RFC 9110 section 15.6.4), without a word about the session.
+        """Answer 503 (RFC 9110 section 15.6.4), with no cookie and no body.
 
         Raises:
-            Unavailable: The headers have gone out; the server ends the response.
+            Unavailable: The headers were sent already; the server ends the response.
         """
         if self._jar.is_closed:
             raise error
@@ -120,24 +120,24 @@ class Response:
         self._start("503 Service Unavailable", [*REFUSAL])
 
     @opaque
-    def _committed(self, headers: HeaderList) -> HeaderList:
+    def _commit(self, headers: HeaderList) -> HeaderList:
         state = self.session.state
         if state is None or self.status.startswith("101"):  # a WebSocket has no response to put a cookie on
             return headers
         status = int(self.status[:3])
         self._exchange.commit(state, status=status)
-        # Only these drop a change; for the rest there is nothing to compare.
+        # Only such a commit drops changes, so only then they are looked for.
         may_drop = status >= 500 or not self._exchange.engine.options.auto_commit
-        self._was_changed = may_drop and state.is_changed()
+        self._has_dropped_changes = may_drop and state.is_changed()
         outcome = self._jar.outcome
         if outcome.cookies:
             explain_secure(self._environ, outcome)
         return outcome.added_to(headers)
 
     def explain_loss(self) -> None:
-        """Log, once, a change that came after the headers."""
+        """Log, once, that a change came after the headers and is lost."""
         state = self.session.state
-        if state is None or state.destroyed or self._was_changed or not self._jar.is_closed:
+        if state is None or state.destroyed or self._has_dropped_changes or not self._jar.is_closed:
             return
         if state.is_changed():
             explain_loss(self._exchange.engine.options.cookie_name)
@@ -150,7 +150,7 @@ class Body:
     __slots__ = ("_chunks", "_close", "_first", "_is_primed", "_response")
 
     def __init__(self, response: Response, body: Iterable[bytes]) -> None:
-        """Stand before *body*."""
+        """Wrap *body*."""
         self._response = response
         self._close: Callable[[], object] | None = getattr(body, "close", None)
         self._first: bytes | None = None
@@ -183,7 +183,7 @@ class Body:
         return self
 
     def __next__(self) -> bytes:
-        """Return a chunk; the headers have gone out before the first."""
+        """Return a chunk. The headers are sent before the first."""
         if not self._is_primed:
             self.prime()
         first, self._first = self._first, None
@@ -200,9 +200,9 @@ class Body:
 
 
 def flush_or_close(response: Response, body: Iterable[bytes]) -> None:
-    """Send the headers of a *body* that is returned as it is; close it where that fails."""
+    """Send the headers of a *body* that is returned unchanged; close it if that fails."""
     try:
-        if response.is_flushed:  # by write(); what the application did to the session since is lost
+        if response.is_flushed:  # by write(); later changes of the session are lost
             response.explain_loss()
         response.flush()
     except BaseException:

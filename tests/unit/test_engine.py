@@ -647,7 +647,7 @@ def test_another_vault_decides_what_a_value_is(clock: FakeClock) -> None:
         def preview(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
             return self.dump(state, expires_at=expires_at, cookie=cookie)
 
-        def settle(self, state: State, /) -> None:
+        def release(self, state: State, /) -> None:
             settled.append(state.sid)
 
         def end(self, over: FormerSession, /) -> bool:

@@ -49,8 +49,8 @@ class Ledger:
     def preview(self, state: State, /, *, expires_at: float | None, cookie: Cookie) -> str:
         raise NotImplementedError
 
-    def settle(self, state: State, /) -> None:
-        self._tell("settle", state.sid)
+    def release(self, state: State, /) -> None:
+        self._tell("release", state.sid)
 
     def end(self, over: FormerSession, /) -> bool:
         self._tell("end", over.sid, over.ref or "")
@@ -198,7 +198,7 @@ def test_what_a_session_was_is_ended_when_its_new_self_is_written_and_settled_af
     assert ledger.told == []
     state.modified = True
     assert engine.commit(state).cookies[0].value == "X:anna"
-    assert ledger.told == [("dump", "X"), ("end", "A", "at A"), ("settle", "X")]
+    assert ledger.told == [("dump", "X"), ("end", "A", "at A"), ("release", "X")]
     assert (state.meta, state.issued_at) == ({"sid": "X", "iat": NOW}, NOW)
     engine.commit(state, renew=True)
     assert ledger.told.count(("end", "A", "at A")) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from iron_wsgi import CookieOptions, SessionOptions
 from iron_wsgi.revocation import MemoryRevocations
-from iron_wsgi.sessions.expiry import end_of, expiry, is_old, last_expiry, max_age, needs_new_id
+from iron_wsgi.sessions.expiry import expiry, expiry_order, last_expiry, max_age, needs_new_id, needs_refresh
 from iron_wsgi.sessions.state import State
 from iron_wsgi.testing import FakeClock
 
@@ -32,8 +32,8 @@ def _state(**fields: Any) -> State:
 
 
 def test_a_session_that_never_expires_ends_after_all_others() -> None:
-    assert end_of(_state(expires_at=5.0)) == 5
-    assert end_of(_state()) == math.inf
+    assert expiry_order(_state(expires_at=5.0)) == 5
+    assert expiry_order(_state()) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -95,17 +95,17 @@ def test_where_there_are_revocations_no_seal_lives_longer_than_400_days() -> Non
 def test_a_session_is_old_when_a_new_seal_would_live_longer_by_refresh_after(
     after: float | None, ends: float | None, *, expected: bool
 ) -> None:
-    assert is_old(_state(expires_at=ends), _options(refresh_after=after)) is expected
+    assert needs_refresh(_state(expires_at=ends), _options(refresh_after=after)) is expected
 
 
 def test_a_session_is_not_old_where_a_new_seal_would_never_end() -> None:
-    assert not is_old(_state(expires_at=NOW + 1), _options(ttl=0, refresh_after=0))
+    assert not needs_refresh(_state(expires_at=NOW + 1), _options(ttl=0, refresh_after=0))
 
 
 def test_the_age_is_counted_from_the_end_that_an_adapter_gives() -> None:
     options = _options(refresh_after=60)
-    assert is_old(_state(expires_at=NOW + 900), options, NOW + 960)
-    assert not is_old(_state(expires_at=NOW + 900), options, NOW + 959)
+    assert needs_refresh(_state(expires_at=NOW + 900), options, NOW + 960)
+    assert not needs_refresh(_state(expires_at=NOW + 900), options, NOW + 959)
 
 
 # ---- the last copy ----

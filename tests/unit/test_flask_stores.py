@@ -17,7 +17,7 @@ from iron_wsgi_flask import FlaskSession, IronSessionInterface
 
 from .flask_site import ERRORS, Site, line, lines, put
 from .shaky import ShakyList, ShakyStore
-from .test_idvault import Shelf
+from .test_id_vault import Shelf
 from .visitor import PASSWORD, payload
 
 LARGE: Final = "x" * 6000
