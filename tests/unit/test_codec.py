@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from iron_wsgi import PayloadError, Refused, SessionOptions
+from iron_wsgi import Passwords, PayloadError, Refused, SessionOptions, seal_data
 from iron_wsgi.cookies.candidates import Candidates
 from iron_wsgi.seals.payload import StrictJSON
+from iron_wsgi.seals.sealer import _open
 from iron_wsgi.vaults.codec import Codec, Decoded
 from iron_wsgi.vaults.merge import merge
 
@@ -149,4 +151,6 @@ def test_a_serializer_that_inherits_from_the_strict_one_is_compared_by_what_it_w
 def test_what_passes_between_the_parts_shows_no_content() -> None:
     merged = merge({}, {"a": "CANARY"}, {}, is_same=lambda one, other: one == other)
     found = Candidates(["CANARY"], ("s",), has_more=False)
-    assert "CANARY" not in f"{merged!r} {found!r}"
+    opened = _open(seal_data({"a": "CANARY"}, password=PASSWORD), Passwords.parse(PASSWORD), time.time(), 1)
+    assert opened.data == {"a": "CANARY"}
+    assert "CANARY" not in f"{merged!r} {found!r} {opened!r}"
