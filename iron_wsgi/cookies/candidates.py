@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, final
 from .jar import CookieJar
 
 MAX_CANDIDATES: Final = 4
-"""Values tried per request: tossed junk cannot sign a visitor out, nor cost much."""
+"""Values tried per request. So planted cookies cost little; the engine keeps the cookie if more came."""
 
 
 @final

@@ -97,8 +97,8 @@ _http_date = lru_cache(maxsize=64)(http_date)  # of whole seconds
 def deletion(name: str, options: CookieOptions) -> Cookie:
     """Return the line that makes a browser forget *name*.
 
-    It repeats every attribute: browsers ignore a deletion of another scope, or of a ``__Host-`` name without
-    Secure.
+    It repeats every attribute: browsers ignore a deletion with another path or domain, or one of a
+    ``__Host-`` name without Secure.
     """
     return Cookie(name=name, value="", options=options, max_age=0, expires=0)
 

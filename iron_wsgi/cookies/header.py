@@ -13,7 +13,7 @@ from werkzeug.sansio.http import parse_cookie
 class CookieHeader:
     """The text of a ``Cookie`` header.
 
-    Werkzeug's parser decides what it holds. It is left out where its answer is plain.
+    Werkzeug's parser decides what it holds. A simple pair is read without it.
 
     Attributes:
         text: The header, one character for each octet.
@@ -45,7 +45,7 @@ class CookieHeader:
         return self._parsed.getlist(name)
 
     def _only_value(self, name: str) -> str | None:
-        """Return the value of the one plain pair of *name*; None where it takes a parser to tell."""
+        """Return the value of the one plain pair of *name*; None if the parser must decide."""
         text = self.text
         start = text.find(name)
         after = start + len(name)

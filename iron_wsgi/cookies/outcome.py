@@ -18,7 +18,7 @@ logger = logging.getLogger("iron_wsgi")
 
 @final
 class Outcome(NamedTuple):
-    """The one way out: everything that a session asks of a response.
+    """Everything that a response must carry for one session.
 
     Attributes:
         cookies: The ``Set-Cookie`` lines, deletions among them, one per name.

@@ -42,8 +42,8 @@ class FormerSession(NamedTuple):
         ref: The name of its record; None if it has none.
         until: Epoch seconds at which its last copy expires; None for never.
         subject: Its subject; None for an anonymous visitor.
-        issued_at: Epoch seconds at which it began, if it must be alive for the new session to be written;
-            else None.
+        issued_at: Epoch seconds at which it began, if the new session may be written only while nobody has
+            ended this one; else None.
     """
 
     sid: str
@@ -61,7 +61,7 @@ _IMMUTABLE = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 class Snapshot(Protocol):
-    """A session's data as they came in, or were last written, to find nested changes by."""
+    """A session's data as they came in, or were last written. Nested changes differ from them."""
 
     def data(self) -> dict[str, Any]:
         """Return the data, decoded anew."""

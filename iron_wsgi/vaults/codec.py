@@ -86,7 +86,7 @@ class Codec:
         return self._encode_unchecked(_payload(data, meta)) == plaintext
 
     def has_members(self, plaintext: bytes, data: dict[str, Any], keys: list[str]) -> bool:
-        """Return True only if *plaintext* has these very values of *keys*, which must be containers."""
+        """Return True if *plaintext* surely holds these dicts and lists unchanged. False means unknown."""
         has_member = self._has_member
         return has_member is not None and all(has_member(plaintext, key, data[key]) for key in keys)
 

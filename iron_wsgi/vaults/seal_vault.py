@@ -273,7 +273,7 @@ class SealVault:
     def _ask_list_once(self, state: State) -> None:
         """Ask the list once before the first session begins.
 
-        A list that is empty takes its first question for the moment at which it lost its entries, and refuses
+        An empty list treats its first question as the moment at which it lost its entries. It then refuses
         every session that began before.
         """
         try:
